@@ -52,7 +52,7 @@ func TestArrange(t *testing.T) {
 		{in: "work m -o", wantErr: "flag -o needs a value"},
 		{in: "--seed 3 work m", wantErr: "onnxcnn work has no flag --seed"},
 		{in: "--strict work m", wantErr: "onnxcnn has no flag --strict", wantHint: `see "onnxcnn help"`},
-		{in: "wrok m", wantErr: `unknown command "wrok"`, wantHint: `did you mean "onnxcnn work"?`},
+		{in: "wrk m", wantErr: `unknown command "wrk"`, wantHint: `did you mean "onnxcnn work"?`},
 	} {
 		t.Run(c.in, func(t *testing.T) {
 			got, err := arrange(testApp(), append([]string{"onnxcnn"}, strings.Fields(c.in)...))

@@ -5,6 +5,8 @@
 package reftest
 
 import (
+	"fmt"
+	"hash/crc32"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -99,6 +101,7 @@ func findORT() string {
 }
 
 // Shared returns a path inside the folder "shared" that lies beside the checkout, such as Shared(t, "data/photos").
+// ONNXCNN_WITHOUT_SHARED=1 says that this machine cannot have that folder: then the test is skipped in any case.
 func Shared(t testing.TB, path string) string {
 	t.Helper()
 	root, err := Root()
@@ -109,8 +112,49 @@ func Shared(t testing.TB, path string) string {
 	if _, err := os.Stat(p); err == nil {
 		return p
 	}
+	if os.Getenv("ONNXCNN_WITHOUT_SHARED") == "1" {
+		t.Skipf("../shared/%s is absent", path)
+	}
 	Missing(t, "../shared/"+path)
 	return ""
+}
+
+// Model returns the common path prefix of what ../shared/tools/reference_models.py makes of a network (vgg16, resnet50
+// or inception_v3): append .onnx, .bn.onnx, .in.npy, .out.npy or .layers.npz. The files are made on first use, with
+// PyTorch, and kept in the user's cache folder.
+func Model(t testing.TB, name string) string {
+	t.Helper()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(cache, "onnxcnn-ref")
+	// The script's checksum is part of the path, so that files of an older version are not taken for this one's.
+	script := Shared(t, "tools/reference_models.py")
+	text, err := os.ReadFile(script)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir = filepath.Join(dir, fmt.Sprintf("%s-%08x", name, crc32.ChecksumIEEE(text)))
+	if !isDir(dir) {
+		python := Python(t, "torch", "torchvision", "onnx")
+		if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		temp, err := os.MkdirTemp(filepath.Dir(dir), "making-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer os.RemoveAll(temp)
+		if out, err := exec.Command(python, script, temp, name).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", script, err, out)
+		}
+		// Another test may have made the same meanwhile: then its files stay.
+		if err := os.Rename(temp, dir); err != nil && !isDir(dir) {
+			t.Fatal(err)
+		}
+	}
+	return filepath.Join(dir, name)
 }
 
 // Root returns the folder of the module: the first one from the working directory upwards that has a go.mod.

@@ -2,6 +2,7 @@ package reftest
 
 import (
 	"fmt"
+	"hash/crc32"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -58,6 +59,39 @@ func TestAbsentReferences(t *testing.T) {
 				t.Errorf("got %q, want %q", got, want)
 			}
 		})
+	}
+}
+
+func TestWithoutShared(t *testing.T) {
+	t.Setenv("ONNXCNN_REQUIRE_REFERENCES", "1")
+	t.Setenv("ONNXCNN_WITHOUT_SHARED", "1")
+	if got, want := ending(func(t testing.TB) { Shared(t, "no/such/file") }), "skip: ../shared/no/such/file is absent"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// What has been made is used; what is made lies in the cache folder (the rest of the making is PyTorch's).
+func TestModel(t *testing.T) {
+	script, err := os.ReadFile(Shared(t, "tools/reference_models.py"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache := t.TempDir()
+	t.Setenv("HOME", cache)
+	t.Setenv("XDG_CACHE_HOME", cache)
+	dir := filepath.Join(cache, "onnxcnn-ref", fmt.Sprintf("tiny-%08x", crc32.ChecksumIEEE(script)))
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := Model(t, "tiny"), filepath.Join(dir, "tiny"); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	Python(t, "torch", "torchvision", "onnx")
+	if got := ending(func(t testing.TB) { Model(t, "no_such_network") }); !strings.HasPrefix(got, "fail: ") {
+		t.Errorf("making an unknown network: %q, want a failure", got)
+	}
+	if left, _ := filepath.Glob(filepath.Join(cache, "onnxcnn-ref", "making-*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
 	}
 }
 

@@ -1,0 +1,70 @@
+# make demo: the main job on data that is built in. make test: every test that needs nothing but Go.
+
+GO   ?= go
+DATA ?=
+LINT ?= golangci-lint
+# How long "make fuzz" spends on each fuzz target.
+FUZZTIME ?= 20s
+# What "make bench" measures, with which providers and at which batch sizes.
+MODEL     ?=
+PROVIDERS ?= native
+
+.PHONY: all build test race demo bench conformance generate lint fuzz cover cross test-arm64 examples clean
+
+all: build
+
+build:
+	$(GO) build -trimpath -o bin/onnxcnn ./cmd/onnxcnn
+
+test:
+	$(GO) test -timeout 15m ./...
+
+race:
+	$(GO) test -race -timeout 20m ./...
+
+demo:
+	$(GO) run ./cmd/onnxcnn demo
+
+# make bench: the kernels. make bench MODEL=resnet50.onnx PROVIDERS=native,ort: a network.
+bench:
+ifeq ($(MODEL),)
+	$(GO) test -run '^$$' -bench . -benchtime 200ms ./internal/...
+else
+	$(GO) run ./cmd/onnxcnn bench --provider $(PROVIDERS) $(MODEL)
+endif
+
+# make conformance: the cases of libonnx-testdata. make conformance DATA=dir: cases in another folder.
+conformance:
+	ONNXCNN_CONFORMANCE_DATA='$(DATA)' $(GO) test -count=1 -timeout 15m -run Conformance ./internal/graph/... ./backend/...
+
+# Writes the assembly kernels again; the generator is a module of its own.
+generate:
+	cd internal/kernel/asm && $(GO) generate ./...
+
+lint:
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -d $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet ./...
+	$(LINT) run
+
+fuzz:
+	scripts/fuzz.sh $(FUZZTIME)
+
+cover:
+	scripts/coverage.sh 85 ./onnx ./internal/op ./internal/pixel
+
+# Every platform must build, with cgo and without.
+cross:
+	CGO_ENABLED=0 $(GO) vet ./...
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) vet ./...
+	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) build ./...
+	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) build ./...
+
+# The NEON kernels, on a machine of another kind (Debian package qemu-user-static).
+test-arm64:
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -timeout 15m -exec qemu-aarch64-static ./internal/cpu ./internal/kernel/... ./internal/conv ./internal/op
+
+examples:
+	$(GO) build -o bin/ ./examples/...
+
+clean:
+	rm -rf bin build coverage.out
