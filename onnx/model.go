@@ -16,7 +16,7 @@ type Model struct {
 	Metadata        []Entry // metadata_props
 
 	path    string // file it was read from, empty otherwise
-	closer  func() error
+	src     *source
 	unknown []byte
 }
 
@@ -24,6 +24,8 @@ type Model struct {
 type Opset struct {
 	Domain  string
 	Version int64
+
+	unknown string
 }
 
 // OpsetVersion returns the version of the domain's operator set that the model imports, 0 if it imports none.
@@ -58,7 +60,7 @@ func (m *Model) SetMeta(key, value string) {
 			return
 		}
 	}
-	m.Metadata = append(m.Metadata, Entry{key, value})
+	m.Metadata = append(m.Metadata, Entry{Key: key, Value: value})
 }
 
 // Path returns the name of the file that the model was read from, "" if it came from elsewhere.
@@ -173,7 +175,12 @@ type Type struct {
 	Shape    []Dim // meaningful where HasShape
 	HasShape bool
 
-	raw []byte // TypeProto as read, for kinds that are not taken apart
+	Denotation string
+
+	raw           []byte // TypeProto as read, for kinds that are not taken apart
+	unknown       []byte
+	tensorUnknown []byte // of TypeProto.Tensor
+	shapeUnknown  []byte // of TensorShapeProto
 }
 
 // TypeKind says what a Type describes.
@@ -194,6 +201,8 @@ type Dim struct {
 	Size       int
 	Param      string
 	Denotation string
+
+	unknown string
 }
 
 // Function is a model-local function: an operator defined by nodes.

@@ -24,7 +24,11 @@ type Tensor struct {
 }
 
 // Entry is one key and its value of metadata_props.
-type Entry struct{ Key, Value string }
+type Entry struct {
+	Key, Value string
+
+	unknown string
+}
 
 // Float16Bits is the type of an IEEE 754 half-precision element of a Float16 tensor.
 type Float16Bits uint16
