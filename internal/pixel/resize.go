@@ -206,3 +206,10 @@ func (t *taps) heighten(dst, mid []uint8, i, y0 int, acc []int32) {
 		dst[j] = clip(v >> weightBits)
 	}
 }
+
+// move makes t read `by` positions further on.
+func (t *taps) move(by int) {
+	for i := range t.first {
+		t.first[i] += by
+	}
+}
