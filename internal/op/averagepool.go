@@ -1,0 +1,134 @@
+package op
+
+import (
+	"github.com/onnxcnn/onnxcnn/onnx"
+)
+
+func init() {
+	register(Def{Type: "AveragePool", Since: 1, MinIn: 1, MaxIn: 1, MaxOut: 1, New: func(s *Spec) (Op, error) {
+		return averagePool{window: s.window(), includePad: s.Bool("count_include_pad", false)}, nil
+	}})
+}
+
+// averagePool is the mean of each window that slides over one to three spatial axes: the sum of the elements inside the
+// input over their number, or, with count_include_pad, over the number of elements inside the padded input. What
+// ceil_mode lets stick out beyond the padding never counts.
+type averagePool struct {
+	window     window
+	includePad bool
+}
+
+func (a averagePool) Infer(in []Info) ([]Info, error) {
+	if err := wantFloats(in, 0); err != nil {
+		return nil, err
+	}
+	_, shape, err := a.window.poolShape(in[0].Shape)
+	if err != nil {
+		return nil, err
+	}
+	return []Info{{Type: in[0].Type, Shape: shape}}, nil
+}
+
+func (a averagePool) Run(rt *Runtime, in, out []*onnx.Tensor) error {
+	p, _, err := a.window.poolShape(in[0].Shape)
+	if err != nil {
+		return err
+	}
+	if in[0].Type == onnx.Double {
+		averagePoolOf[float64](rt, a, &p, in[0], out[0])
+	} else {
+		averagePoolOf[float32](rt, a, &p, in[0], out[0])
+	}
+	return nil
+}
+
+func averagePoolOf[T float](rt *Runtime, a averagePool, p *poolShape, in, out *onnx.Tensor) {
+	var counts [3][]int
+	for axis := range counts {
+		counts[axis] = a.counts(p, axis)
+	}
+	across := make([]T, p.out[2])
+	for i, n := range counts[2] {
+		across[i] = T(n)
+	}
+	lo, hi := p.interior()
+	rowPool(rt, p, onnx.Data[T](in), onnx.Data[T](out), 0, copyRow[T], addRow[T], func(acc, y []T, d, h int) {
+		sumAlong(p, acc, y, lo, hi)
+		rows := T(counts[0][d] * counts[1][h])
+		for i, n := range across {
+			if n *= rows; n > 0 { // else the window holds nothing, and its sum is 0
+				y[i] /= n
+			}
+		}
+	})
+}
+
+// counts returns how many elements each window counts along an axis.
+func (a averagePool) counts(p *poolShape, axis int) []int {
+	list := make([]int, p.out[axis])
+	for o := range list {
+		start, lo, hi := p.taps(axis, o)
+		if a.includePad {
+			lo, hi = 0, p.kernel[axis]
+			d := p.dilation[axis]
+			if room := p.in[axis] + p.padEnd[axis] - start; room <= (hi-1)*d {
+				hi = (room + d - 1) / d
+			}
+		}
+		list[o] = hi - lo
+	}
+	return list
+}
+
+func addRow[T float](acc, row []T) {
+	row = row[:len(acc)]
+	for i, v := range row {
+		acc[i] += v
+	}
+}
+
+// sumAlong adds up the windows of one row; outputs [lo,hi) have their whole window inside it.
+func sumAlong[T float](p *poolShape, x, y []T, lo, hi int) {
+	edge := func(from, to int) {
+		for o := from; o < to; o++ {
+			start, a, b := p.taps(2, o)
+			var sum T
+			for k := a; k < b; k++ {
+				sum += x[start+k*p.dilation[2]]
+			}
+			y[o] = sum
+		}
+	}
+	edge(0, lo)
+	edge(hi, len(y))
+	y = y[lo:hi]
+	if len(y) == 0 {
+		return
+	}
+	x = x[lo*p.stride[2]-p.padBegin[2]:]
+	kernel, stride, dilation := p.kernel[2], p.stride[2], p.dilation[2]
+	switch {
+	case kernel == 3 && stride == 1 && dilation == 1:
+		a, b := x[0], x[1]
+		x = x[2:][:len(y)]
+		for i, c := range x {
+			y[i] = a + b + c
+			a, b = b, c
+		}
+	case kernel == 2 && stride == 2 && dilation == 1:
+		x = x[:2*len(y)]
+		for i := range y {
+			y[i] = x[2*i] + x[2*i+1]
+		}
+	default:
+		for i := range y {
+			at := i * stride
+			sum := x[at]
+			for range kernel - 1 {
+				at += dilation
+				sum += x[at]
+			}
+			y[i] = sum
+		}
+	}
+}
