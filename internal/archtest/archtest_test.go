@@ -16,10 +16,11 @@ const module = "github.com/onnxcnn/onnxcnn"
 // levels places every package (and, with a trailing "/...", all packages under a folder that no other entry names).
 // A new package must be placed here: as low as what it imports lets it be. ARCHITECTURE.md says what each is for.
 var levels = map[string]int{
-	"internal/cpu":     0,
-	"internal/par":     0,
-	"internal/reftest": 0,
-	"onnx":             0,
+	"internal/cpu":        0,
+	"internal/par":        0,
+	"internal/reftest":    0,
+	"internal/atomicfile": 0,
+	"onnx":                0,
 
 	"internal/kernel":     10,
 	"internal/kernel/ref": 10,
