@@ -1,0 +1,265 @@
+package kernel
+
+import "github.com/onnxcnn/onnxcnn/internal/par"
+
+// The product C = A·B is cut into blocks so that what the microkernel reads again and again stays in the caches: a
+// panel of B (blockK rows of NR columns) in the first level, blockRows rows of a block of A in the second. See Goto and
+// van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), and the BLIS papers.
+const (
+	blockK   = 320     // longest part of the sums, in elements
+	blockA   = 192 / 4 // kibi-elements of A in the second-level cache
+	alignOfK = 8
+)
+
+// PackedA is a matrix of Rows x K, packed for [Multiplier.Multiply]: cut along K into blocks, each block into panels
+// of MR rows, and each panel stored column by column. Rows that a panel lacks are zero.
+type PackedA struct {
+	Rows, K int
+	blockK  int
+	mr      int
+	data    []float32
+}
+
+// BlockK returns the number of columns in a block (but the last, which may be shorter).
+func (a *PackedA) BlockK() int { return a.blockK }
+
+// Blocks returns the number of blocks along K; at least 1, so that an empty sum is still written.
+func (a *PackedA) Blocks() int { return max(1, (a.K+a.blockK-1)/max(a.blockK, 1)) }
+
+// Panels returns the number of panels.
+func (a *PackedA) Panels() int { return (a.Rows + a.mr - 1) / a.mr }
+
+// Span returns the columns [lo,hi) of a block.
+func (a *PackedA) Span(block int) (lo, hi int) {
+	return min(block*a.blockK, a.K), min((block+1)*a.blockK, a.K)
+}
+
+// chooseBlockK cuts k into equal parts, multiples of unit where that is small.
+func chooseBlockK(k, unit int) int {
+	if k <= blockK {
+		return max(k, 1)
+	}
+	if unit > blockK/4 {
+		unit = alignOfK
+	}
+	parts := (k + blockK - 1) / blockK
+	size := (k + parts - 1) / parts
+	return (size + unit - 1) / unit * unit
+}
+
+// PackedSize returns how many elements [Table.PackA] needs for a matrix of that size.
+func (t *Table) PackedSize(rows, k int) int { return (rows + t.MR - 1) / t.MR * t.MR * k }
+
+// PackA packs alpha*A into data, which has PackedSize elements. Element (i,l) of A is a[i*ldRow+l*ldCol]. Blocks along
+// K are multiples of unit, where that makes them not much longer.
+func (t *Table) PackA(pool *par.Pool, data, a []float32, rows, k, ldRow, ldCol, unit int, alpha float32) PackedA {
+	p := PackedA{Rows: rows, K: k, blockK: chooseBlockK(k, max(unit, 1)), mr: t.MR, data: data}
+	if k == 0 || rows == 0 {
+		return p
+	}
+	pool.For(p.Panels(), max(1, 1<<14/(k*t.MR)), func(first, end int) {
+		for b := range p.Blocks() {
+			lo, hi := p.Span(b)
+			for i := first; i < end; i++ {
+				r := i * t.MR
+				panel := data[p.offset(i, lo, hi):][:(hi-lo)*t.MR]
+				have := min(t.MR, rows-r)
+				if have < t.MR {
+					clear(panel)
+				}
+				for j := range have {
+					src := a[(r+j)*ldRow+lo*ldCol:]
+					d := panel[j:]
+					for l := range hi - lo {
+						d[l*t.MR] = alpha * src[l*ldCol]
+					}
+				}
+			}
+		}
+	})
+	return p
+}
+
+// offset says where panel i of a block that spans lo..hi starts.
+func (a *PackedA) offset(i, lo, hi int) int { return lo*a.Panels()*a.mr + i*a.mr*(hi-lo) }
+
+// panel returns panel i of a block that spans lo..hi.
+func (a *PackedA) panel(i, lo, hi int) *float32 {
+	if hi == lo {
+		return nil
+	}
+	return &a.data[a.offset(i, lo, hi)]
+}
+
+// Output says where the columns of a product lie: column q of row i at C[(q/Cols)*Image + i*LD + q%Cols], as a batch
+// of images in NCHW order has it with one row a channel. A plain matrix has one image.
+type Output struct {
+	C     []float32
+	Res   []float32 // values of the same layout to add, or nil
+	LD    int
+	Cols  int
+	Image int
+}
+
+// Epilogue is what happens to a product before it is stored.
+type Epilogue struct {
+	RowBias []float32 // one a row, or nil
+	ColBias []float32 // one a column, or nil
+	Act     Activation
+}
+
+// Multiplier multiplies packed blocks. Each worker has its own.
+type Multiplier struct {
+	table *Table
+	tile  Tile
+	c     []float32 // a tile that does not fit into the output
+	res   []float32 // what is added to it
+	bias  []float32 // its row bias, then its column bias
+}
+
+// NewMultiplier returns a multiplier of this table's kernels.
+func (t *Table) NewMultiplier() *Multiplier {
+	m := &Multiplier{table: t}
+	buf := make([]float32, 2*t.MR*t.NR+t.MR+t.NR)
+	m.c, buf = buf[:t.MR*t.NR], buf[t.MR*t.NR:]
+	m.res, m.bias = buf[:t.MR*t.NR], buf[t.MR*t.NR:]
+	return m
+}
+
+// AccSize returns how many elements the partial sums of rows x cols take.
+func (t *Table) AccSize(rows, cols int) int {
+	return (rows + t.MR - 1) / t.MR * t.MR * ((cols + t.NR - 1) / t.NR * t.NR)
+}
+
+// Multiply adds one block of the sums over K to the product of rows [panelLo*MR, panelHi*MR) of a and the columns
+// [col, col+cols), whose panels of B for this block lie in b one after the other. Blocks are taken in order; between
+// them the sums are kept in acc, which has AccSize elements for the rows and columns of the call (none are needed where
+// there is one block). With the last block, the result is finished and stored.
+func (m *Multiplier) Multiply(a *PackedA, block, panelLo, panelHi int, b []float32, col, cols int, acc []float32, out *Output, ep *Epilogue) {
+	t := m.table
+	lo, hi := a.Span(block)
+	kc := hi - lo
+	last := block == a.Blocks()-1
+	perL2 := max(1, blockA<<10/(t.MR*max(kc, 1)))
+	tileSize := t.MR * t.NR
+	nPanels := (cols + t.NR - 1) / t.NR
+	for p0 := panelLo; p0 < panelHi; p0 += perL2 {
+		p1 := min(p0+perL2, panelHi)
+		for j := range nPanels {
+			q := col + j*t.NR
+			width := min(t.NR, cols-j*t.NR)
+			image, at := q/out.Cols, q%out.Cols
+			m.tile.K = kc
+			m.tile.B = nil
+			if kc > 0 {
+				m.tile.B = &b[j*kc*t.NR]
+			}
+			for p := p0; p < p1; p++ {
+				rows := min(t.MR, a.Rows-p*t.MR)
+				run := t.pick(rows, width)
+				m.tile.A = a.panel(p, lo, hi)
+				m.tile.Acc = nil
+				if block > 0 {
+					m.tile.Acc = &acc[((p-panelLo)*nPanels+j)*tileSize]
+				}
+				if !last {
+					m.tile.C, m.tile.LDC = &acc[((p-panelLo)*nPanels+j)*tileSize], t.NR
+					m.tile.RowBias, m.tile.ColBias, m.tile.Res, m.tile.Clamp = nil, nil, nil, 0
+					run(&m.tile)
+					continue
+				}
+				m.tile.Lo, m.tile.Hi, m.tile.Clamp = 0, 0, 0
+				if l, h, ok := ep.Act.bounds(); ok {
+					m.tile.Lo, m.tile.Hi, m.tile.Clamp = l, h, 1
+				}
+				if rows == t.MR && width == t.NR && at+width <= out.Cols {
+					m.whole(run, p*t.MR, q, image*out.Image+at, out, ep)
+				} else {
+					m.edge(run, p*t.MR, rows, q, width, out, ep)
+				}
+			}
+		}
+	}
+}
+
+// pick returns the smallest microkernel for a tile of that many rows and columns.
+func (t *Table) pick(rows, cols int) func(*Tile) {
+	for i := range t.tiles {
+		if k := &t.tiles[i]; rows <= k.rows && cols <= k.cols {
+			return k.run
+		}
+	}
+	return t.tiles[len(t.tiles)-1].run
+}
+
+// whole finishes a tile that lies in the output as a whole, its first element at offset off.
+func (m *Multiplier) whole(run func(*Tile), row, col, off int, out *Output, ep *Epilogue) {
+	t := m.table
+	off += row * out.LD
+	_ = out.C[off+(t.MR-1)*out.LD+t.NR-1]
+	m.tile.C, m.tile.LDC = &out.C[off], out.LD
+	m.tile.RowBias, m.tile.ColBias, m.tile.Res = nil, nil, nil
+	if ep.RowBias != nil {
+		_ = ep.RowBias[row+t.MR-1]
+		m.tile.RowBias = &ep.RowBias[row]
+	}
+	if ep.ColBias != nil {
+		_ = ep.ColBias[col+t.NR-1]
+		m.tile.ColBias = &ep.ColBias[col]
+	}
+	if out.Res != nil {
+		_ = out.Res[off+(t.MR-1)*out.LD+t.NR-1]
+		m.tile.Res, m.tile.LDRes = &out.Res[off], out.LD
+	}
+	run(&m.tile)
+	if m.tile.Clamp == 0 && ep.Act.Kind != Identity {
+		for i := range t.MR {
+			t.Apply(ep.Act, out.C[off+i*out.LD:][:t.NR])
+		}
+	}
+}
+
+// edge finishes a tile that lacks rows or columns, or whose columns lie in several images, through a tile of its own.
+func (m *Multiplier) edge(run func(*Tile), row, rows, col, cols int, out *Output, ep *Epilogue) {
+	t := m.table
+	m.tile.C, m.tile.LDC = &m.c[0], t.NR
+	m.tile.RowBias, m.tile.ColBias, m.tile.Res = nil, nil, nil
+	if ep.RowBias != nil {
+		copy(m.bias[:t.MR], ep.RowBias[row:][:rows])
+		m.tile.RowBias = &m.bias[0]
+	}
+	if ep.ColBias != nil {
+		copy(m.bias[t.MR:], ep.ColBias[col:][:cols])
+		m.tile.ColBias = &m.bias[t.MR]
+	}
+	if out.Res != nil {
+		m.eachRun(col, cols, out, func(lane, n, off int) {
+			for i := range rows {
+				copy(m.res[i*t.NR+lane:][:n], out.Res[off+(row+i)*out.LD:])
+			}
+		})
+		m.tile.Res, m.tile.LDRes = &m.res[0], t.NR
+	}
+	run(&m.tile)
+	if m.tile.Clamp == 0 && ep.Act.Kind != Identity {
+		for i := range rows {
+			t.Apply(ep.Act, m.c[i*t.NR:][:cols])
+		}
+	}
+	m.eachRun(col, cols, out, func(lane, n, off int) {
+		for i := range rows {
+			copy(out.C[off+(row+i)*out.LD:][:n], m.c[i*t.NR+lane:])
+		}
+	})
+}
+
+// eachRun calls f for the parts of columns [col,col+cols) that lie in one image each: the first lane, how many, and
+// where they start in row 0.
+func (m *Multiplier) eachRun(col, cols int, out *Output, f func(lane, n, off int)) {
+	for lane := 0; lane < cols; {
+		image, at := (col+lane)/out.Cols, (col+lane)%out.Cols
+		n := min(cols-lane, out.Cols-at)
+		f(lane, n, image*out.Image+at)
+		lane += n
+	}
+}

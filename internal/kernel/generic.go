@@ -1,0 +1,117 @@
+package kernel
+
+import "github.com/onnxcnn/onnxcnn/internal/cpu"
+
+// generic returns the portable kernels.
+func generic() *Table {
+	return &Table{
+		ISA: cpu.Generic, MR: genericMR, NR: genericNR,
+		tiles:      []tileKernel{{genericMR, genericNR, genericTile}},
+		copyPanel:  genericCopyPanel,
+		packLanes:  genericPackLanes,
+		Relu:       genericRelu,
+		Clamp:      genericClamp,
+		Add:        genericAdd,
+		AddRelu:    genericAddRelu,
+		Mul:        genericMul,
+		ScaleShift: genericScaleShift,
+		Max:        genericMax,
+		Axpy4:      genericAxpy4,
+		Dots:       genericDots,
+	}
+}
+
+func genericRelu(dst, x []float32) {
+	x = x[:len(dst)]
+	for i, v := range x {
+		if v < 0 {
+			v = 0
+		}
+		dst[i] = v
+	}
+}
+
+func genericClamp(dst, x []float32, lo, hi float32) {
+	x = x[:len(dst)]
+	for i, v := range x {
+		dst[i] = clamp(v, lo, hi)
+	}
+}
+
+func genericAdd(dst, x, y []float32) {
+	x, y = x[:len(dst)], y[:len(dst)]
+	for i, v := range x {
+		dst[i] = v + y[i]
+	}
+}
+
+func genericAddRelu(dst, x, y []float32) {
+	x, y = x[:len(dst)], y[:len(dst)]
+	for i, v := range x {
+		v += y[i]
+		if v < 0 {
+			v = 0
+		}
+		dst[i] = v
+	}
+}
+
+func genericMul(dst, x, y []float32) {
+	x, y = x[:len(dst)], y[:len(dst)]
+	for i, v := range x {
+		dst[i] = v * y[i]
+	}
+}
+
+func genericScaleShift(dst, x []float32, scale, shift float32) {
+	x = x[:len(dst)]
+	for i, v := range x {
+		dst[i] = v*scale + shift
+	}
+}
+
+func genericMax(dst, x, y []float32) {
+	x, y = x[:len(dst)], y[:len(dst)]
+	for i, v := range x {
+		if w := y[i]; w > v || w != w {
+			v = w
+		}
+		dst[i] = v
+	}
+}
+
+func genericAxpy4(dst, x []float32, ld int, a *[4]float32) {
+	n := len(dst)
+	if n == 0 {
+		return
+	}
+	x0, x1, x2, x3 := x[:n], x[ld:][:n], x[2*ld:][:n], x[3*ld:][:n]
+	a0, a1, a2, a3 := a[0], a[1], a[2], a[3]
+	for i := range dst {
+		dst[i] += a0*x0[i] + a1*x1[i] + a2*x2[i] + a3*x3[i]
+	}
+}
+
+func genericDots(dst *[8]float32, x []float32, ldx int, w []float32, ldw int, k int) {
+	if k == 0 {
+		*dst = [8]float32{}
+		return
+	}
+	w0, w1 := w[:k], w[ldw:][:k]
+	for i := range 4 {
+		var a0, a1, b0, b1 float32
+		row := x[i*ldx:][:k]
+		j := 0
+		for ; j+1 < len(row); j += 2 {
+			a0 += row[j] * w0[j]
+			b0 += row[j] * w1[j]
+			a1 += row[j+1] * w0[j+1]
+			b1 += row[j+1] * w1[j+1]
+		}
+		if j < len(row) {
+			a0 += row[j] * w0[j]
+			b0 += row[j] * w1[j]
+		}
+		dst[2*i], dst[2*i+1] = a0+a1, b0+b1
+	}
+}

@@ -1,0 +1,173 @@
+package kernel
+
+import "unsafe"
+
+// MaxNR bounds NR of every table, so that callers can have arrays of a panel's columns.
+const MaxNR = 32
+
+// maxRuns is how many runs of consecutive elements a row of a panel is read from, at most; beyond it elements are
+// gathered one by one.
+const maxRuns = 4
+
+// Lanes describes rows of a panel of B that are read from elsewhere: row r takes its column l from
+//
+//	Src[Base + r*SrcStep + Off[s] + l]   for the run s whose Mask has bit l        (Runs > 0)
+//	Src[Base + r*SrcStep + Index[l]]     where bit l of Mask[0] is set             (Runs < 0)
+//
+// and is zero where no mask has the bit. Rows are written DstStep elements apart. Only what the masks select is read.
+// Assembly relies on the order and sizes of the fields.
+type Lanes struct {
+	Dst     *float32
+	DstStep int
+	Src     *float32
+	Base    int
+	SrcStep int
+	Rows    int
+	Runs    int
+	Off     [maxRuns]int
+	Mask    [maxRuns]uint32
+	Index   [MaxNR]int32
+}
+
+// AddRun adds n columns from l on that read consecutive elements, the first at off. Columns must be added in order. A
+// fifth run turns the whole description into one by index.
+func (l *Lanes) AddRun(lane, n, off int) {
+	if n <= 0 {
+		return
+	}
+	mask := uint32(1<<n-1) << lane
+	if l.Runs < 0 {
+		l.addIndexed(lane, n, off, 1)
+		return
+	}
+	if l.Runs < maxRuns {
+		l.Off[l.Runs] = off - lane
+		l.Mask[l.Runs] = mask
+		l.Runs++
+		return
+	}
+	runs, masks, offs := l.Runs, l.Mask, l.Off
+	l.Runs, l.Mask = -1, [maxRuns]uint32{}
+	for r := range runs {
+		for i := range MaxNR {
+			if masks[r]>>i&1 != 0 {
+				l.Index[i] = int32(offs[r] + i)
+			}
+		}
+		l.Mask[0] |= masks[r]
+	}
+	l.addIndexed(lane, n, off, 1)
+}
+
+// AddStrided adds n columns from l on that read elements step apart, the first at off.
+func (l *Lanes) AddStrided(lane, n, off, step int) {
+	if n > 0 {
+		l.Runs = -1
+		l.addIndexed(lane, n, off, step)
+	}
+}
+
+func (l *Lanes) addIndexed(lane, n, off, step int) {
+	l.Mask[0] |= uint32(1<<n-1) << lane
+	for i := range n {
+		l.Index[lane+i] = int32(off + i*step)
+	}
+}
+
+// Clear takes all columns away.
+func (l *Lanes) Clear() {
+	l.Runs, l.Mask = 0, [maxRuns]uint32{}
+}
+
+// PackLanes writes l.Rows rows of a panel to dst, dstStep elements apart, reading src from base on and srcStep further
+// for each row. base+offset of every column that a mask selects must lie inside src for every row.
+func (t *Table) PackLanes(l *Lanes, dst []float32, dstStep int, src []float32, base, srcStep, rows int) {
+	if rows <= 0 {
+		return
+	}
+	if l.Runs == 0 || len(src) == 0 {
+		for r := range rows {
+			clear(dst[r*dstStep:][:t.NR])
+		}
+		return
+	}
+	_ = dst[(rows-1)*dstStep+t.NR-1]
+	l.Dst, l.DstStep, l.Src, l.Base, l.SrcStep, l.Rows = unsafe.SliceData(dst), dstStep, unsafe.SliceData(src), base, srcStep, rows
+	full := uint32(1)<<t.NR - 1
+	if l.Runs == 1 && l.Mask[0] == full && dstStep == t.NR {
+		t.copyPanel(l.Dst, at(l.Src, base+l.Off[0]), srcStep, rows)
+		return
+	}
+	t.packLanes(l)
+	l.Dst, l.Src = nil, nil
+}
+
+// PackB packs k rows of up to NR columns of a row-major matrix into a panel; columns that are missing become zeros.
+func (t *Table) PackB(dst, b []float32, ld, k, cols int) {
+	if k == 0 {
+		return
+	}
+	if cols >= t.NR {
+		_, _ = dst[k*t.NR-1], b[(k-1)*ld+t.NR-1]
+		t.copyPanel(unsafe.SliceData(dst), unsafe.SliceData(b), ld, k)
+		return
+	}
+	for i := range k {
+		row := dst[i*t.NR:][:t.NR]
+		copy(row, b[i*ld:][:cols])
+		clear(row[cols:])
+	}
+}
+
+// packColumns is PackB for a matrix whose columns need not be neighbours: element (i,j) is b[i*row+j*col].
+func (t *Table) packColumns(dst, b []float32, row, col, k, cols int) {
+	nr := t.NR
+	if cols < nr {
+		clear(dst[:k*nr])
+	}
+	for j := range cols {
+		d, src := dst[j:], b[j*col:]
+		for i := range k {
+			d[i*nr] = src[i*row]
+		}
+	}
+}
+
+// genericCopyPanel copies k rows of a panel's width, ld apart.
+func genericCopyPanel(dst, src *float32, ld, k int) {
+	for range k {
+		*(*[genericNR]float32)(unsafe.Pointer(dst)) = *(*[genericNR]float32)(unsafe.Pointer(src))
+		dst, src = at(dst, genericNR), at(src, ld)
+	}
+}
+
+// genericPackLanes is PackLanes for the portable panel.
+func genericPackLanes(l *Lanes) {
+	packLanesGo(l, genericNR)
+}
+
+// packLanesGo is PackLanes in Go for panels of nr columns.
+func packLanesGo(l *Lanes, nr int) {
+	for r := range l.Rows {
+		dst := unsafe.Slice(at(l.Dst, r*l.DstStep), nr)
+		src := at(l.Src, l.Base+r*l.SrcStep)
+		for i := range dst {
+			dst[i] = 0
+		}
+		if l.Runs < 0 {
+			for i := range dst {
+				if l.Mask[0]>>i&1 != 0 {
+					dst[i] = *at(src, int(l.Index[i]))
+				}
+			}
+			continue
+		}
+		for s := range l.Runs {
+			for i := range dst {
+				if l.Mask[s]>>i&1 != 0 {
+					dst[i] = *at(src, l.Off[s]+i)
+				}
+			}
+		}
+	}
+}
