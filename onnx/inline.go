@@ -47,8 +47,8 @@ func (m *Model) Inlined() (*Model, error) {
 	}
 	in := &inliner{
 		funcs:  make(map[funcKey]*Function, len(m.Functions)),
-		values: map[string]bool{},
-		names:  map[string]bool{},
+		values: map[string]int{},
+		names:  map[string]int{},
 		budget: maxInlined,
 		opsets: slices.Clone(m.Opsets),
 	}
@@ -67,8 +67,8 @@ func (m *Model) Inlined() (*Model, error) {
 
 type inliner struct {
 	funcs  map[funcKey]*Function
-	values map[string]bool // names that are taken, of values and of nodes
-	names  map[string]bool
+	values map[string]int // names that are taken, of values and of nodes, with the number to try next behind them
+	names  map[string]int
 	budget int
 	opsets []Opset
 }
@@ -76,10 +76,10 @@ type inliner struct {
 // reserve takes the names of a graph and its subgraphs.
 func (in *inliner) reserve(g *Graph) {
 	for name := range g.defined() {
-		in.values[name] = true
+		in.values[name] = 1
 	}
 	for _, n := range g.Nodes {
-		in.names[n.Name] = true
+		in.names[n.Name] = 1
 		for s := range n.Subgraphs() {
 			in.reserve(s)
 		}
@@ -87,12 +87,13 @@ func (in *inliner) reserve(g *Graph) {
 }
 
 // unique returns name, with a number behind it if it is taken.
-func (in *inliner) unique(taken map[string]bool, name string) string {
+func (in *inliner) unique(taken map[string]int, name string) string {
 	free := name
-	for i := 1; taken[free]; i++ {
-		free = name + "_" + strconv.Itoa(i)
+	for taken[free] > 0 {
+		free = name + "_" + strconv.Itoa(taken[name])
+		taken[name]++
 	}
-	taken[free] = true
+	taken[free] = 1
 	in.budget -= 64 + len(free)
 	return free
 }

@@ -20,7 +20,8 @@ var levels = map[string]int{
 	"internal/par":        0,
 	"internal/reftest":    0,
 	"internal/atomicfile": 0,
-	"onnx":                0,
+
+	"onnx": 5,
 
 	"internal/kernel":     10,
 	"internal/kernel/ref": 10,

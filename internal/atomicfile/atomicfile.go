@@ -71,8 +71,19 @@ func (f *File) Commit() error {
 	}
 	if err != nil {
 		os.Remove(f.Name())
+		return err
 	}
-	return err
+	syncDir(filepath.Dir(f.path))
+	return nil
+}
+
+// syncDir flushes the names in a folder to the disk, so that renames are there in order after a crash. Systems where a
+// folder cannot be flushed keep that order themselves.
+func syncDir(dir string) {
+	if d, err := os.Open(dir); err == nil {
+		_ = d.Sync()
+		d.Close()
+	}
 }
 
 // Close discards the file unless it was committed.
