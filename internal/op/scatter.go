@@ -1,0 +1,124 @@
+package op
+
+import "github.com/onnxcnn/onnxcnn/onnx"
+
+// scatterBlocks writes the blocks of n elements that src holds to the places in dst, in order: the last one wins, or
+// all are combined with what is there by the reduction.
+func scatterBlocks(dst, src *onnx.Tensor, places []int, n int, reduce string) {
+	if n == 0 || len(places) == 0 {
+		return
+	}
+	if reduce == "" || reduce == "none" {
+		switch elemSize(dst.Type) {
+		case 1:
+			scatterWords(words[uint8](dst), words[uint8](src), places, n)
+		case 2:
+			scatterWords(words[uint16](dst), words[uint16](src), places, n)
+		case 4:
+			scatterWords(words[uint32](dst), words[uint32](src), places, n)
+		case 8:
+			scatterWords(words[uint64](dst), words[uint64](src), places, n)
+		case 16:
+			scatterWords(words[[2]uint64](dst), words[[2]uint64](src), places, n)
+		default:
+			scatterWords(dst.Strings, src.Strings, places, n)
+		}
+		return
+	}
+	switch dst.Type {
+	case onnx.Float:
+		reduceBlocks[float32](dst, src, places, n, reduce)
+	case onnx.Double:
+		reduceBlocks[float64](dst, src, places, n, reduce)
+	case onnx.Int8:
+		reduceBlocks[int8](dst, src, places, n, reduce)
+	case onnx.Int16:
+		reduceBlocks[int16](dst, src, places, n, reduce)
+	case onnx.Int32:
+		reduceBlocks[int32](dst, src, places, n, reduce)
+	case onnx.Int64:
+		reduceBlocks[int64](dst, src, places, n, reduce)
+	case onnx.Uint8:
+		reduceBlocks[uint8](dst, src, places, n, reduce)
+	case onnx.Uint16:
+		reduceBlocks[uint16](dst, src, places, n, reduce)
+	case onnx.Uint32:
+		reduceBlocks[uint32](dst, src, places, n, reduce)
+	case onnx.Uint64:
+		reduceBlocks[uint64](dst, src, places, n, reduce)
+	case onnx.Float16:
+		reduceHalves(onnx.Data[onnx.Float16Bits](dst), onnx.Data[onnx.Float16Bits](src), places, n, reduce, onnx.Float16FromFloat32)
+	case onnx.BFloat16:
+		reduceHalves(onnx.Data[onnx.BFloat16Bits](dst), onnx.Data[onnx.BFloat16Bits](src), places, n, reduce, onnx.BFloat16FromFloat32)
+	}
+}
+
+// reducible reports whether scatterBlocks can combine elements of that type.
+func reducible(t onnx.DataType) bool {
+	switch t {
+	case onnx.Float, onnx.Double, onnx.Int8, onnx.Int16, onnx.Int32, onnx.Int64,
+		onnx.Uint8, onnx.Uint16, onnx.Uint32, onnx.Uint64, onnx.Float16, onnx.BFloat16:
+		return true
+	}
+	return false
+}
+
+func scatterWords[T word](dst, src []T, places []int, n int) {
+	if n == 1 {
+		for i, p := range places {
+			dst[p] = src[i]
+		}
+		return
+	}
+	for i, p := range places {
+		copy(dst[p:p+n], src[i*n:(i+1)*n])
+	}
+}
+
+// numeric lists the types that Go calculates with.
+type numeric interface {
+	float32 | float64 | int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64
+}
+
+func reduceBlocks[T interface {
+	numeric
+	onnx.Element
+}](dst, src *onnx.Tensor, places []int, n int, reduce string) {
+	to, from := onnx.Data[T](dst), onnx.Data[T](src)
+	for i, p := range places {
+		combine(to[p:p+n], from[i*n:(i+1)*n], reduce)
+	}
+}
+
+// combine reduces from into to; max and min pass NaN on.
+func combine[T numeric](to, from []T, reduce string) {
+	switch reduce {
+	case "add":
+		for i, v := range from {
+			to[i] += v
+		}
+	case "mul":
+		for i, v := range from {
+			to[i] *= v
+		}
+	case "max":
+		for i, v := range from {
+			to[i] = max(to[i], v)
+		}
+	case "min":
+		for i, v := range from {
+			to[i] = min(to[i], v)
+		}
+	}
+}
+
+func reduceHalves[T interface{ Float32() float32 }](to, from []T, places []int, n int, reduce string, round func(float32) T) {
+	var a, b [1]float32
+	for i, p := range places {
+		for j := range n {
+			a[0], b[0] = to[p+j].Float32(), from[i*n+j].Float32()
+			combine(a[:], b[:], reduce)
+			to[p+j] = round(a[0])
+		}
+	}
+}
