@@ -72,11 +72,12 @@ func oneOfNames(attr, got string, known ...string) error {
 }
 
 // resizeAxis is what happens along one axis: in elements become out. scale is what the coordinates are divided by, and
-// start and end are the part of the axis that tf_crop_and_resize takes.
+// length the size that it makes, which is not whole where scales are given and was cut off to out. start and end are
+// the part of the axis that tf_crop_and_resize takes.
 type resizeAxis struct {
-	in, out    int
-	scale      float32
-	start, end float32
+	in, out       int
+	scale, length float32
+	start, end    float32
 }
 
 // given returns an input that is there and not empty: both mean "not given" in Resize.
@@ -124,7 +125,7 @@ func (r resize) plan(in []Info) (plan []resizeAxis, known bool, err error) {
 	}
 	plan = make([]resizeAxis, len(shape))
 	for i, d := range shape {
-		plan[i] = resizeAxis{in: d, out: d, scale: 1, end: 1}
+		plan[i] = resizeAxis{in: d, out: d, scale: 1, length: float32(d), end: 1}
 	}
 	if r.coords == "tf_crop_and_resize" {
 		x, ok := given(in, r.inputs.roi)
@@ -182,7 +183,7 @@ func (r resize) byScales(plan []resizeAxis, axes []int, scales []float32) error 
 		if !(a.scale > 0) || !(out >= 0) || out > 1<<40 {
 			return fmt.Errorf("scale %v makes no size of dimension %d with %d elements", a.scale, axis, a.in)
 		}
-		a.out = int(out)
+		a.out, a.length = int(out), out
 		if a.in == 0 {
 			a.out = 0
 		}
@@ -207,7 +208,7 @@ func (r resize) bySizes(plan []resizeAxis, axes, sizes []int) error {
 		if a.in == 0 {
 			continue
 		}
-		a.scale = float32(a.out) / float32(a.in)
+		a.scale, a.length = float32(a.out)/float32(a.in), float32(a.out)
 		ratio := float64(a.out) / float64(a.in)
 		if r.policy == "not_smaller" {
 			keep = max(keep, ratio)
@@ -224,7 +225,7 @@ func (r resize) bySizes(plan []resizeAxis, axes, sizes []int) error {
 			if out > 1<<40 {
 				return fmt.Errorf("scale %v makes no size of dimension %d with %d elements", keep, axis, a.in)
 			}
-			a.out, a.scale = int(out), float32(keep)
+			a.out, a.scale, a.length = int(out), float32(keep), float32(keep*float64(a.in))
 		}
 	}
 	return nil
@@ -236,7 +237,7 @@ func (r resize) Infer(in []Info) ([]Info, error) {
 		if err := movable(typ); err != nil {
 			return nil, err
 		}
-	} else if !isNumber(typ) || typ == onnx.Float16 {
+	} else if !isReal(typ) {
 		return nil, fmt.Errorf("input of type %v is not supported in mode %s", typ, r.mode)
 	}
 	plan, known, err := r.plan(in)

@@ -5,15 +5,15 @@ import "math"
 // source turns place x along an axis of the output into a place in the input. It calculates in float32, as the
 // runtimes do that models are made for: where a place falls exactly between two elements, the rounding decides.
 func (a resizeAxis) source(coords string, x int) float32 {
-	in, out, f := float32(a.in), float32(a.out), float32(x)
+	in, length, f := float32(a.in), a.length, float32(x)
 	switch coords {
 	case "asymmetric":
 		return f / a.scale
 	case "align_corners":
-		if a.out == 1 {
+		if a.out == 1 || length == 1 {
 			return 0
 		}
-		return float32(f*(in-1)) / (out - 1)
+		return float32(f*(in-1)) / (length - 1)
 	case "pytorch_half_pixel":
 		if a.out == 1 {
 			return 0
@@ -21,13 +21,13 @@ func (a resizeAxis) source(coords string, x int) float32 {
 	case "tf_half_pixel_for_nn":
 		return (f + 0.5) / a.scale
 	case "tf_crop_and_resize":
-		if a.out == 1 {
+		if a.out == 1 || length == 1 {
 			return float32(0.5 * float32(float32(a.start+a.end)*(in-1)))
 		}
-		step := float32(float32(a.end-a.start)*(in-1)) / (out - 1)
+		step := float32(float32(a.end-a.start)*(in-1)) / (length - 1)
 		return float32(a.start*(in-1)) + float32(f*step)
 	case "half_pixel_symmetric":
-		offset := float32(in / 2 * (1 - out/float32(a.scale*in)))
+		offset := float32(in / 2 * (1 - float32(a.out)/length))
 		return offset + (f+0.5)/a.scale - 0.5
 	}
 	return (f+0.5)/a.scale - 0.5
@@ -35,7 +35,7 @@ func (a resizeAxis) source(coords string, x int) float32 {
 
 // same reports whether every element along the axis stays where it is.
 func (a resizeAxis) same(coords string) bool {
-	return a.in == a.out && (a.scale == 1 || coords == "align_corners") && a.start == 0 && a.end == 1 && coords != "tf_half_pixel_for_nn"
+	return a.in == a.out && a.scale == 1 && a.start == 0 && a.end == 1 && coords != "tf_half_pixel_for_nn"
 }
 
 // nearestTable returns for each place along the axis of the output the element that is nearest, -1 where the place is

@@ -53,16 +53,6 @@ func scatterBlocks(dst, src *onnx.Tensor, places []int, n int, reduce string) {
 	}
 }
 
-// reducible reports whether scatterBlocks can combine elements of that type.
-func reducible(t onnx.DataType) bool {
-	switch t {
-	case onnx.Float, onnx.Double, onnx.Int8, onnx.Int16, onnx.Int32, onnx.Int64,
-		onnx.Uint8, onnx.Uint16, onnx.Uint32, onnx.Uint64, onnx.Float16, onnx.BFloat16:
-		return true
-	}
-	return false
-}
-
 func scatterWords[T word](dst, src []T, places []int, n int) {
 	if n == 1 {
 		for i, p := range places {
@@ -75,13 +65,8 @@ func scatterWords[T word](dst, src []T, places []int, n int) {
 	}
 }
 
-// numeric lists the types that Go calculates with.
-type numeric interface {
-	float32 | float64 | int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64
-}
-
 func reduceBlocks[T interface {
-	numeric
+	real
 	onnx.Element
 }](dst, src *onnx.Tensor, places []int, n int, reduce string) {
 	to, from := onnx.Data[T](dst), onnx.Data[T](src)
@@ -91,7 +76,7 @@ func reduceBlocks[T interface {
 }
 
 // combine reduces from into to; max and min pass NaN on.
-func combine[T numeric](to, from []T, reduce string) {
+func combine[T real](to, from []T, reduce string) {
 	switch reduce {
 	case "add":
 		for i, v := range from {

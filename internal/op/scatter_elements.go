@@ -62,7 +62,7 @@ func checkScatterTypes(in []Info, reduce string) error {
 	if reduce == "" || reduce == "none" {
 		return nil
 	}
-	if !reducible(in[0].Type) {
+	if t := in[0].Type; !isReal(t) && t != onnx.Float16 && t != onnx.BFloat16 {
 		return fmt.Errorf("reduction %s of %v is not supported", reduce, in[0].Type)
 	}
 	return nil

@@ -138,7 +138,7 @@ func runStrided[T word](rt *Runtime, dims []strideDim, dst []T, dstOff int, src 
 	}
 	if len(outer) == 0 {
 		rt.Pool.For(inner.n, moveGrain, func(lo, hi int) {
-			copyRow(dst, dstOff+lo*inner.dst, inner.dst, src, srcOff+lo*inner.src, inner.src, hi-lo)
+			moveRow(dst, dstOff+lo*inner.dst, inner.dst, src, srcOff+lo*inner.src, inner.src, hi-lo)
 		})
 		return
 	}
@@ -149,7 +149,7 @@ func runStrided[T word](rt *Runtime, dims []strideDim, dst []T, dstOff int, src 
 	rt.Pool.For(rows, max(1, moveGrain/inner.n), func(lo, hi int) {
 		at := startAt(outer, lo, dstOff, srcOff)
 		for range hi - lo {
-			copyRow(dst, at.dst, inner.dst, src, at.src, inner.src, inner.n)
+			moveRow(dst, at.dst, inner.dst, src, at.src, inner.src, inner.n)
 			at.next()
 		}
 	})
@@ -188,7 +188,7 @@ func (p *position) next() {
 	}
 }
 
-func copyRow[T word](dst []T, dstOff, dstStride int, src []T, srcOff, srcStride, n int) {
+func moveRow[T word](dst []T, dstOff, dstStride int, src []T, srcOff, srcStride, n int) {
 	switch {
 	case dstStride == 1 && srcStride == 1:
 		copy(dst[dstOff:dstOff+n], src[srcOff:srcOff+n])
@@ -268,6 +268,6 @@ func transposeTile[T word](dst []T, dstOff, dstStride int, src []T, srcOff, srcS
 		}
 	}
 	for ; r < rows; r++ {
-		copyRow(dst, dstOff+r*dstStride, 1, src, srcOff+r, srcStride, cols)
+		moveRow(dst, dstOff+r*dstStride, 1, src, srcOff+r, srcStride, cols)
 	}
 }

@@ -33,7 +33,7 @@ type topK struct {
 }
 
 func (o topK) Infer(in []Info) ([]Info, error) {
-	if !isNumber(in[0].Type) || in[0].Type == onnx.Float16 {
+	if !isReal(in[0].Type) {
 		return nil, fmt.Errorf("input of type %v is not supported", in[0].Type)
 	}
 	axis, err := normAxis(o.axis, len(in[0].Shape))
@@ -103,13 +103,13 @@ func (o topK) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 type lines struct{ outer, n, inner int }
 
 // ranked is an element with its place in the line.
-type ranked[T numeric] struct {
+type ranked[T real] struct {
 	v T
 	i int
 }
 
 func topKOf[T interface {
-	numeric
+	real
 	onnx.Element
 }](rt *Runtime, o topK, l lines, k int, in *onnx.Tensor, out []*onnx.Tensor) {
 	if k == 0 {
@@ -177,7 +177,7 @@ func topKOf[T interface {
 }
 
 // sink restores the heap below place i: no element comes before its parent in order.
-func sink[T numeric](heap []ranked[T], i int, order func(a, b ranked[T]) int) {
+func sink[T real](heap []ranked[T], i int, order func(a, b ranked[T]) int) {
 	for {
 		c := 2*i + 1
 		if c >= len(heap) {

@@ -25,7 +25,7 @@ type unique struct {
 
 func (u unique) Infer(in []Info) ([]Info, error) {
 	typ := in[0].Type
-	if typ != onnx.String && typ != onnx.Bool && (!isNumber(typ) || typ == onnx.Float16) {
+	if typ != onnx.String && typ != onnx.Bool && !isReal(typ) {
 		return nil, fmt.Errorf("input of type %v is not supported", typ)
 	}
 	if !u.flat {
