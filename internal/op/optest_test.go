@@ -175,7 +175,7 @@ func runOp(o Op, n *onnx.Node, in []*onnx.Tensor, pool *par.Pool) ([]*onnx.Tenso
 	}
 	if ip, ok := o.(InPlacer); ok && out[0] != nil {
 		for _, i := range ip.InPlace() {
-			if i >= len(in) || in[i] == nil || len(in[i].Raw) != len(out[0].Raw) || in[i].Type != out[0].Type {
+			if i >= len(in) || in[i] == nil || len(in[i].Raw) != len(out[0].Raw) || in[i].Type != out[0].Type || in[i].Type == onnx.String {
 				continue
 			}
 			over := append([]*onnx.Tensor(nil), in...)

@@ -1,0 +1,17 @@
+package op
+
+import "testing"
+
+// The ONNX project's own cases of the operators that work element by element.
+func TestElementwiseNodeCases(t *testing.T) {
+	for _, name := range []string{
+		"Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu", "ThresholdedRelu", "Clip", "Sigmoid", "HardSigmoid",
+		"HardSwish", "Tanh", "Softplus", "Softsign", "Erf", "Sqrt", "Exp", "Log", "Abs", "Neg", "Sign", "Floor", "Ceil",
+		"Round", "Reciprocal", "Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh",
+		"Not", "IsNaN", "IsInf", "Shrink",
+		"Add", "Sub", "Mul", "Div", "Pow", "Mod", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual",
+		"And", "Or", "Xor", "BitShift", "Min", "Max", "Sum", "Mean", "Where", "Cast", "CastLike",
+	} {
+		t.Run(name, func(t *testing.T) { runNodeCases(t, name, nil) })
+	}
+}
