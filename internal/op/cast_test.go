@@ -12,7 +12,7 @@ func small(t onnx.DataType, n int, raw ...byte) *onnx.Tensor {
 	return &onnx.Tensor{Type: t, Shape: []int{n}, Raw: raw}
 }
 
-func words(v ...string) *onnx.Tensor {
+func texts(v ...string) *onnx.Tensor {
 	return &onnx.Tensor{Type: onnx.String, Shape: []int{len(v)}, Strings: v}
 }
 
@@ -101,18 +101,18 @@ func TestCast(t *testing.T) {
 			}
 			return of(v...)
 		}()),
-		c("strings", words("a", "b"), words("a", "b")),
-		c("strings to float", words("3.14", " 1e-5", "1E8", "+INF", "-inf", "NaN", "1e50", "0.1"), of(3.14, 1e-5, 1e8, inf, -inf, nan, inf, 0.1)),
-		c("strings to double", words("3.14", "1e400"), of(3.14, math.Inf(1))),
-		c("strings to half", words("1.5"), of[onnx.Float16Bits](0x3e00)),
-		c("strings to int", words("100", "100.5", "-3", "9223372036854775807"), of[int64](100, 100, -3, math.MaxInt64)),
-		c("strings to uint64", words("18446744073709551615"), of[uint64](math.MaxUint64)),
-		c("strings to bool", words("0", "1", "0.5"), of(false, true, true)),
-		c("float to strings", of(0.1, 1, -2.5e-9, 1e30, inf, -inf, nan, 314.15926, 0), words("0.1", "1", "-2.5e-09", "1e+30", "INF", "-INF", "NaN", "314.15927", "0")),
-		c("double to strings", of(0.1, 1.0/3), words("0.1", "0.3333333333333333")),
-		c("ints to strings", of[int64](-5, 7), words("-5", "7")),
-		c("uint64 to strings", of[uint64](math.MaxUint64), words("18446744073709551615")),
-		c("bool to strings", of(true, false), words("1", "0")),
+		c("strings", texts("a", "b"), texts("a", "b")),
+		c("strings to float", texts("3.14", " 1e-5", "1E8", "+INF", "-inf", "NaN", "1e50", "0.1"), of(3.14, 1e-5, 1e8, inf, -inf, nan, inf, 0.1)),
+		c("strings to double", texts("3.14", "1e400"), of(3.14, math.Inf(1))),
+		c("strings to half", texts("1.5"), of[onnx.Float16Bits](0x3e00)),
+		c("strings to int", texts("100", "100.5", "-3", "9223372036854775807"), of[int64](100, 100, -3, math.MaxInt64)),
+		c("strings to uint64", texts("18446744073709551615"), of[uint64](math.MaxUint64)),
+		c("strings to bool", texts("0", "1", "0.5"), of(false, true, true)),
+		c("float to strings", of(0.1, 1, -2.5e-9, 1e30, inf, -inf, nan, 314.15926, 0), texts("0.1", "1", "-2.5e-09", "1e+30", "INF", "-INF", "NaN", "314.15927", "0")),
+		c("double to strings", of(0.1, 1.0/3), texts("0.1", "0.3333333333333333")),
+		c("ints to strings", of[int64](-5, 7), texts("-5", "7")),
+		c("uint64 to strings", of[uint64](math.MaxUint64), texts("18446744073709551615")),
+		c("bool to strings", of(true, false), texts("1", "0")),
 		c("empty", f32([]int{0, 3}), i64([]int{0, 3})),
 		one("opset 1", "Cast", 1, attrs{"to": "INT32"}, of[float32](1.5), of[int32](1)),
 		{name: "opset 1 type", opset: 1, node: node("Cast", 1, 1, attrs{"to": "FLOAT128"}), in: ins(of[float32](1)), wantErr: "FLOAT128"},
@@ -120,7 +120,7 @@ func TestCast(t *testing.T) {
 		{name: "unknown type", node: node("Cast", 1, 1, attrs{"to": 99}), in: ins(of[float32](1)), wantErr: "datatype(99)"},
 		{name: "complex", node: node("Cast", 1, 1, attrs{"to": 1}), in: ins(of[complex64](1)), wantErr: "complex64"},
 		{name: "round mode", node: node("Cast", 1, 1, attrs{"to": 24, "round_mode": "odd"}), in: ins(of[float32](1)), wantErr: "round_mode"},
-		{name: "no number", node: node("Cast", 1, 1, attrs{"to": 1}), in: ins(words("1", "Hello World!")), wantErr: `element 1: "Hello World!" is not a number`},
+		{name: "no number", node: node("Cast", 1, 1, attrs{"to": 1}), in: ins(texts("1", "Hello World!")), wantErr: `element 1: "Hello World!" is not a number`},
 		two("like", "CastLike", 15, nil, of[float32](1.5), i64([]int{3}, 1, 2, 3), of[int64](1)),
 		two("like half", "CastLike", 19, nil, of[float64](1.5), of[onnx.Float16Bits](0), of[onnx.Float16Bits](0x3e00)),
 		twoErr("like complex", "CastLike", 19, nil, of[float64](1.5), of[complex64](0), "complex64"),

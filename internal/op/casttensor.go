@@ -145,21 +145,21 @@ func readInts(x *onnx.Tensor, lo int, n []int64) {
 			}
 		}
 	case onnx.Int8:
-		widen(n, onnx.Data[int8](x)[lo:])
+		toInt64s(n, onnx.Data[int8](x)[lo:])
 	case onnx.Int16:
-		widen(n, onnx.Data[int16](x)[lo:])
+		toInt64s(n, onnx.Data[int16](x)[lo:])
 	case onnx.Int32:
-		widen(n, onnx.Data[int32](x)[lo:])
+		toInt64s(n, onnx.Data[int32](x)[lo:])
 	case onnx.Int64:
-		widen(n, onnx.Data[int64](x)[lo:])
+		toInt64s(n, onnx.Data[int64](x)[lo:])
 	case onnx.Uint8:
-		widen(n, onnx.Data[uint8](x)[lo:])
+		toInt64s(n, onnx.Data[uint8](x)[lo:])
 	case onnx.Uint16:
-		widen(n, onnx.Data[uint16](x)[lo:])
+		toInt64s(n, onnx.Data[uint16](x)[lo:])
 	case onnx.Uint32:
-		widen(n, onnx.Data[uint32](x)[lo:])
+		toInt64s(n, onnx.Data[uint32](x)[lo:])
 	case onnx.Uint64:
-		widen(n, onnx.Data[uint64](x)[lo:])
+		toInt64s(n, onnx.Data[uint64](x)[lo:])
 	case onnx.Uint4, onnx.Uint2:
 		bits := x.Type.Bits()
 		for i := range n {
@@ -173,7 +173,7 @@ func readInts(x *onnx.Tensor, lo int, n []int64) {
 	}
 }
 
-func widen[T integer](n []int64, x []T) {
+func toInt64s[T integer](n []int64, x []T) {
 	for i := range n {
 		n[i] = int64(x[i])
 	}
@@ -223,21 +223,21 @@ func writeInts(y *onnx.Tensor, lo int, n []int64, unsigned bool, opt castOptions
 			y[i] = v != 0
 		}
 	case onnx.Int8:
-		narrow(onnx.Data[int8](y)[lo:], n)
+		fromInt64s(onnx.Data[int8](y)[lo:], n)
 	case onnx.Int16:
-		narrow(onnx.Data[int16](y)[lo:], n)
+		fromInt64s(onnx.Data[int16](y)[lo:], n)
 	case onnx.Int32:
-		narrow(onnx.Data[int32](y)[lo:], n)
+		fromInt64s(onnx.Data[int32](y)[lo:], n)
 	case onnx.Int64:
-		narrow(onnx.Data[int64](y)[lo:], n)
+		fromInt64s(onnx.Data[int64](y)[lo:], n)
 	case onnx.Uint8:
-		narrow(onnx.Data[uint8](y)[lo:], n)
+		fromInt64s(onnx.Data[uint8](y)[lo:], n)
 	case onnx.Uint16:
-		narrow(onnx.Data[uint16](y)[lo:], n)
+		fromInt64s(onnx.Data[uint16](y)[lo:], n)
 	case onnx.Uint32:
-		narrow(onnx.Data[uint32](y)[lo:], n)
+		fromInt64s(onnx.Data[uint32](y)[lo:], n)
 	case onnx.Uint64:
-		narrow(onnx.Data[uint64](y)[lo:], n)
+		fromInt64s(onnx.Data[uint64](y)[lo:], n)
 	case onnx.Int4, onnx.Uint4, onnx.Int2, onnx.Uint2:
 		for i, v := range n {
 			setPacked(y.Raw, lo+i, y.Type.Bits(), uint8(v))
@@ -265,7 +265,7 @@ func writeInts(y *onnx.Tensor, lo int, n []int64, unsigned bool, opt castOptions
 	}
 }
 
-func narrow[T integer](y []T, n []int64) {
+func fromInt64s[T integer](y []T, n []int64) {
 	for i, v := range n {
 		y[i] = T(v)
 	}

@@ -80,7 +80,7 @@ func (o variadic) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 		acc, rest = in[1], append([]*onnx.Tensor{in[0]}, in[2:]...)
 	}
 	if len(rest) == 0 || acc.Len() != y.Len() {
-		expand(rt, y, acc)
+		copyBroadcast(rt, y, acc)
 		acc = y
 	}
 	for _, x := range rest {
@@ -108,8 +108,8 @@ func divideBy[T float](rt *Runtime, y []T, n T) {
 	})
 }
 
-// expand copies x, stretched to y's shape.
-func expand(rt *Runtime, y, x *onnx.Tensor) {
+// copyBroadcast copies x, stretched to y's shape.
+func copyBroadcast(rt *Runtime, y, x *onnx.Tensor) {
 	plan := newBroadcast(y.Shape, x.Shape)
 	size := y.Type.Bits() / 8
 	plan.run(rt.Pool, cheapGrain, func(o, n int, at *[maxOperands]int) {
