@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/onnxcnn/onnxcnn/internal/kernel"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -408,9 +409,28 @@ func contract[T einsumElement](rt *Runtime, a, b einsumValue, keep []int, size m
 		return a, err
 	}
 	y := onnx.New(left.Type, shape...)
-	count := func(l []int) int { return prod(sizesOf(l, size)) }
-	batchedProduct(rt, onnx.Data[T](left), onnx.Data[T](right), onnx.Data[T](y), count(batch), count(rows), count(inner), count(cols))
+	g, m, k, n := prod(sizesOf(batch, size)), prod(sizesOf(rows, size)), prod(sizesOf(inner, size)), prod(sizesOf(cols, size))
+	if y.Type == onnx.Float && mulSat(m, mulSat(k, n)) >= kernelProduct {
+		kernelProducts(rt, left.Float32s(), right.Float32s(), y.Float32s(), g, m, k, n)
+	} else {
+		batchedProduct(rt, onnx.Data[T](left), onnx.Data[T](right), onnx.Data[T](y), g, m, k, n)
+	}
 	return einsumValue{y, labels, rowMajor(shape)}, nil
+}
+
+// kernelProduct is from how many multiplications on a product is worth packing for the kernels.
+const kernelProduct = 1 << 13
+
+// kernelProducts is batchedProduct with the float32 kernels, one product after the other.
+func kernelProducts(rt *Runtime, a, b, y []float32, batch, m, k, n int) {
+	t := kernel.Default()
+	for i := range batch {
+		mark := rt.taken // the next product may use the same scratch memory
+		t.Gemm(rt.Pool, rt.Scratch, m, n, k, 1,
+			kernel.Matrix{Data: a[i*m*k:], Row: k, Col: 1}, kernel.Matrix{Data: b[i*k*n:], Row: n, Col: 1},
+			&kernel.Output{C: y[i*m*n:], LD: n, Cols: n}, &kernel.Epilogue{})
+		rt.taken = mark
+	}
 }
 
 // The rows of a product that are computed together, and how many columns of them at a time.
