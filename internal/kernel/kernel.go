@@ -13,7 +13,7 @@ import (
 	"github.com/onnxcnn/onnxcnn/internal/cpu"
 )
 
-//go:generate go -C asm run . -out ..
+//go:generate go -C asm run . -dir ..
 
 // Table is the set of kernels of one instruction set. Its functions are safe for concurrent use.
 //

@@ -1,3 +1,5 @@
+//go:build purego || !amd64
+
 package kernel
 
 // native returns the kernels that are not portable: none in this build.

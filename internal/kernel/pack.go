@@ -98,6 +98,9 @@ func (t *Table) PackLanes(l *Lanes, dst []float32, dstStep int, src []float32, b
 		t.copyPanel(l.Dst, at(l.Src, base+l.Off[0]), srcStep, rows)
 		return
 	}
+	for r := max(l.Runs, 0); r < maxRuns && l.Runs > 0; r++ {
+		l.Off[r] = l.Off[0] // a kernel for more runs computes addresses of those that are not there
+	}
 	t.packLanes(l)
 	l.Dst, l.Src = nil, nil
 }

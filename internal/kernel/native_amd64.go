@@ -1,0 +1,39 @@
+//go:build !purego
+
+package kernel
+
+import "github.com/onnxcnn/onnxcnn/internal/cpu"
+
+// native returns the kernels in assembly. Whether the machine can run them is for [cpu.Supported] to say.
+func native() []*Table {
+	avx2 := &Table{
+		ISA: cpu.AVX2, MR: 6, NR: 16,
+		tiles: []tileKernel{
+			{2, 8, avx2Tile2x8}, {2, 16, avx2Tile2x16},
+			{4, 8, avx2Tile4x8}, {4, 16, avx2Tile4x16},
+			{6, 8, avx2Tile6x8}, {6, 16, avx2Tile6x16},
+		},
+		copyPanel:  avx2CopyPanel,
+		packLanes:  avx2PackLanes,
+		Relu:       avx2Relu,
+		Clamp:      avx2Clamp,
+		Add:        avx2Add,
+		AddRelu:    avx2AddRelu,
+		Mul:        avx2Mul,
+		ScaleShift: avx2ScaleShift,
+		Max:        avx2Max,
+		Axpy4:      avx2Axpy4,
+		Dots:       avx2Dots,
+	}
+	// Loops that wait for memory are those of AVX2.
+	avx512 := *avx2
+	avx512.ISA, avx512.MR, avx512.NR = cpu.AVX512, 14, 32
+	avx512.tiles = []tileKernel{
+		{2, 16, avx512Tile2x16}, {2, 32, avx512Tile2x32},
+		{4, 16, avx512Tile4x16}, {4, 32, avx512Tile4x32},
+		{8, 16, avx512Tile8x16}, {8, 32, avx512Tile8x32},
+		{14, 16, avx512Tile14x16}, {14, 32, avx512Tile14x32},
+	}
+	avx512.copyPanel, avx512.packLanes = avx512CopyPanel, avx512PackLanes
+	return []*Table{avx2, &avx512}
+}
