@@ -41,7 +41,7 @@ var formats = map[string]*format{
 	// A code of 12 bits stands for at most 4096 pixels.
 	"gif":  {"gif", gif.DecodeConfig, decodeGIF, nil, 4096},
 	"bmp":  {"bmp", bmp.DecodeConfig, decoder(bmp.Decode), nil, 8},
-	"tiff": {"tiff", tiff.DecodeConfig, decoder(tiff.Decode), exifOrientation, 0},
+	"tiff": {"tiff", tiff.DecodeConfig, decodeTIFF, exifOrientation, 0},
 	"webp": {"webp", webp.DecodeConfig, decodeWebP, webpOrientation, 0},
 }
 

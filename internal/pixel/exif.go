@@ -2,14 +2,33 @@ package pixel
 
 import "encoding/binary"
 
-// exifOrientation returns the orientation (tag 0x0112) that a TIFF header and its first directory give, 1 where it is
-// absent or broken.
-//
-// This walk is our own because only that one entry is wanted and files are not to be trusted: the libraries read all
-// tags, allocate by the count that a tag declares, and give up on all when one (a maker's note, mostly) is broken.
+// Tags of a TIFF directory, and their values, that are looked at here.
+const (
+	tagCompression = 0x0103
+	tagPhotometric = 0x0106
+	tagOrientation = 0x0112
+
+	compressionG3 = 3
+	compressionG4 = 4
+	blackIsZero   = 1
+)
+
+// exifOrientation returns the orientation that a TIFF header and its first directory give, 1 where it is absent or
+// broken.
 func exifOrientation(data []byte) int {
+	if v := firstTag(data, tagOrientation); v >= 1 && v <= 8 {
+		return int(v)
+	}
+	return 1
+}
+
+// firstTag returns the value of an entry of the first directory that is one whole number, 0 where there is none such.
+//
+// This walk is our own because single entries are wanted and files are not to be trusted: the libraries read all tags,
+// allocate by the count that a tag declares, and give up on all when one (a maker's note, mostly) is broken.
+func firstTag(data []byte, tag uint16) uint32 {
 	if len(data) < 8 {
-		return 1
+		return 0
 	}
 	var order binary.ByteOrder
 	switch string(data[:4]) {
@@ -18,39 +37,29 @@ func exifOrientation(data []byte) int {
 	case "MM\x00*":
 		order = binary.BigEndian
 	default:
-		return 1
+		return 0
 	}
 	at := uint64(order.Uint32(data[4:]))
 	if at+2 > uint64(len(data)) {
-		return 1
+		return 0
 	}
 	dir := data[at+2:]
 	for n := int(order.Uint16(data[at:])); n > 0 && len(dir) >= 12; n-- {
-		if order.Uint16(dir) == 0x0112 {
-			return orientationEntry(dir[:12], order)
+		if order.Uint16(dir) != tag {
+			dir = dir[12:]
+			continue
 		}
-		dir = dir[12:]
+		const short, long = 3, 4
+		kind, count := order.Uint16(dir[2:]), order.Uint32(dir[4:])
+		switch {
+		case count == 1 && kind == short:
+			return uint32(order.Uint16(dir[8:]))
+		case count == 1 && kind == long:
+			return order.Uint32(dir[8:])
+		}
+		return 0
 	}
-	return 1
-}
-
-// orientationEntry returns the value of a directory entry if it is one number from 1 to 8.
-func orientationEntry(e []byte, order binary.ByteOrder) int {
-	const short, long = 3, 4
-	if order.Uint32(e[4:]) != 1 {
-		return 1
-	}
-	v := uint32(0)
-	switch order.Uint16(e[2:]) {
-	case short:
-		v = uint32(order.Uint16(e[8:]))
-	case long:
-		v = order.Uint32(e[8:])
-	}
-	if v < 1 || v > 8 {
-		return 1
-	}
-	return int(v)
+	return 0
 }
 
 // exifPayload is exifOrientation of data that may begin with JPEG's "Exif\0\0".

@@ -91,16 +91,8 @@ func (g Geometry) Render(p *Picture, dst []uint8) error {
 // that keeps its size is copied.
 func resample(src source, s *scratch, dst []uint8, stride int, horizontal, vertical bool) {
 	n := 3 * len(s.x.first)
-	x0, x1 := s.x.span()
-	y0, y1 := s.y.span()
-	if !horizontal {
-		x0 = s.x.first[0]
-		x1 = x0 + len(s.x.first)
-	}
-	if !vertical {
-		y0 = s.y.first[0]
-		y1 = y0 + len(s.y.first)
-	}
+	x0, x1 := s.x.span(horizontal)
+	y0, y1 := s.y.span(vertical)
 	s.row = grow(s.row, 3*(x1-x0))
 	if vertical {
 		s.mid = grow(s.mid, n*(y1-y0))

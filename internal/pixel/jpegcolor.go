@@ -146,6 +146,3 @@ func (c chromaLine) both(dst []uint8, x int) {
 		dst[i] = uint8((3*here + prev + 8) >> 4)
 	}
 }
-
-// webpRows converts a decoded lossy WebP: ITU-R 601 in studio range (16..235), in libwebp's 14-bit fixed point.
-func webpRows(m *image.YCbCr) rowReader { return ycbcrRows(m) }

@@ -53,6 +53,12 @@ func (f Filter) support() float64 {
 // weight is the filter's value at distance x. The conversions keep a compiler from fusing products and sums, so that
 // weights are the same bits on every machine.
 func (f Filter) weight(x float64) float64 {
+	if f == Box { // closed on one side, so that a sample between two windows counts once
+		if x > -0.5 && x <= 0.5 {
+			return 1
+		}
+		return 0
+	}
 	x = math.Abs(x)
 	switch f {
 	case Bilinear:
@@ -99,6 +105,7 @@ type taps struct {
 	count  []int   // number of input positions
 	weight []int32 // width weights an output position
 	width  int
+	lo     int       // the first of the output positions
 	real   []float64 // the weights of one position before rounding
 }
 
@@ -106,6 +113,7 @@ type taps struct {
 // when shrinking. Weights are normalised within the line and then rounded, as Pillow does for 8-bit images.
 func (t *taps) set(f Filter, alias bool, in, out, lo, hi int) {
 	n := hi - lo
+	t.lo = lo
 	t.first, t.count = grow(t.first, n), grow(t.count, n)
 	if f == Nearest {
 		t.nearest(in, out, lo, hi)
@@ -161,8 +169,11 @@ func (t *taps) nearest(in, out, lo, hi int) {
 	}
 }
 
-// span returns the input positions that t reads.
-func (t *taps) span() (lo, hi int) {
+// span returns the input positions that t reads: the outputs' own where the line keeps its size.
+func (t *taps) span(resized bool) (lo, hi int) {
+	if !resized {
+		return t.lo, t.lo + len(t.first)
+	}
 	lo, hi = math.MaxInt, 0
 	for i, f := range t.first {
 		lo, hi = min(lo, f), max(hi, f+t.count[i])
@@ -207,8 +218,9 @@ func (t *taps) heighten(dst, mid []uint8, i, y0 int, acc []int32) {
 	}
 }
 
-// move makes t read `by` positions further on.
+// move makes t read by positions further on: of a crop that begins there.
 func (t *taps) move(by int) {
+	t.lo += by
 	for i := range t.first {
 		t.first[i] += by
 	}
