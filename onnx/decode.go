@@ -36,10 +36,10 @@ type decoder struct {
 }
 
 // decode reads all of data as one message.
-func (d *decoder) decode(m message) (seen uint64, err error) {
+func (d *decoder) decode(m message) error {
 	d.f = field{end: len(d.data)}
-	seen = d.message(m)
-	return seen, d.err
+	d.message(m)
+	return d.err
 }
 
 // message reads the payload of the current field and returns which fields it had, by number below 64.

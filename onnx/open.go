@@ -151,7 +151,7 @@ func (o ReadOptions) parse(src *source, path string) (*Model, error) {
 	}
 	defer d.dir.close()
 	m := &Model{path: path, src: src}
-	seen, err := d.decode(m)
+	err = d.decode(m)
 	if m.Graph != nil && err == nil {
 		return m, nil
 	}
@@ -160,9 +160,6 @@ func (o ReadOptions) parse(src *source, path string) (*Model, error) {
 	}
 	if err == nil {
 		err = &FormatError{Offset: -1, What: "not an ONNX model: there is no graph in it"}
-		if seen != 0 && m.IRVersion == 0 && len(m.Opsets) == 0 {
-			err = &FormatError{Offset: -1, What: "not an ONNX model: neither version, operator sets nor graph are in it"}
-		}
 	}
 	return nil, err
 }
