@@ -1,0 +1,111 @@
+// Package backend is the public way to run a network: open a model, get a session, feed it tensors.
+//
+// The native engine, in pure Go, is always there. Others register themselves when they are imported, as database
+// drivers do: import _ "github.com/onnxcnn/onnxcnn/backend/ort" adds ONNX Runtime under the name "ort".
+package backend
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"strings"
+	"sync"
+
+	"github.com/onnxcnn/onnxcnn/backend/native"
+	"github.com/onnxcnn/onnxcnn/internal/graph"
+	"github.com/onnxcnn/onnxcnn/onnx"
+)
+
+// Options say how a session is opened. The zero value computes the graph's outputs with the native engine on all
+// processors.
+type Options struct {
+	Provider string           // "" or "native"; others by the name they registered, with options after a colon: "ort:cuda"
+	Threads  int              // 0: one a processor
+	Outputs  []string         // names of values to compute instead of the graph's outputs; any inner value
+	Shapes   map[string][]int // declares inputs anew, say for another image size; -1 is a free dimension
+	Warn     func(string)     // told of what is accepted although the specification does not have it; may be nil
+}
+
+// Session is an opened model. It is safe for concurrent use.
+type Session interface {
+	// Inputs returns the declarations of the inputs that Run wants; initializers that are also inputs are left out.
+	Inputs() []*onnx.Value
+	// Outputs returns the declarations of the values that Run gives. Type may be nil for inner values.
+	Outputs() []*onnx.Value
+	// Run computes the outputs by name. Inputs are only read, and what it returns belongs to the caller.
+	Run(ctx context.Context, inputs map[string]*onnx.Tensor) (map[string]*onnx.Tensor, error)
+	// Close lets go of the session. No Run may be under way.
+	Close() error
+}
+
+// Opener opens a model with a provider. What follows the colon of [Options.Provider] is left in o.Provider.
+type Opener func(m *onnx.Model, o Options) (Session, error)
+
+var (
+	mu      sync.Mutex
+	openers = map[string]Opener{"native": openNative}
+)
+
+func openNative(m *onnx.Model, o Options) (Session, error) {
+	if o.Provider != "" {
+		return nil, fmt.Errorf("provider native has no option %q", o.Provider)
+	}
+	return native.Open(m, native.Options{Threads: o.Threads, Outputs: o.Outputs, Shapes: o.Shapes, Warn: o.Warn})
+}
+
+// Register adds a provider. It panics if the name is taken; packages of providers call it when they are imported.
+func Register(name string, open Opener) {
+	mu.Lock()
+	defer mu.Unlock()
+	if openers[name] != nil {
+		panic("backend: provider " + name + " is registered twice")
+	}
+	openers[name] = open
+}
+
+// Providers returns the names of the providers that this program has, sorted.
+func Providers() []string {
+	mu.Lock()
+	defer mu.Unlock()
+	var names []string
+	for n := range openers {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// Open opens a model. The model must stay open while the session is used: weights are read where they lie, in the
+// mapped file. The error names file and node, and lists all problems at once.
+func Open(m *onnx.Model, o Options) (Session, error) {
+	name, rest, _ := strings.Cut(o.Provider, ":")
+	if name == "" {
+		name = "native"
+	}
+	mu.Lock()
+	open := openers[name]
+	mu.Unlock()
+	if open == nil {
+		return nil, fmt.Errorf("there is no provider %q in this program (providers: %s)", name, strings.Join(Providers(), ", "))
+	}
+	o.Provider = rest
+	return open(m, o)
+}
+
+// Layer is a compute node of a model, as --unfreeze-from and --at number them.
+type Layer = graph.Layer
+
+// Problem is something about a model that keeps it from running, or that its user should know.
+type Problem = graph.Problem
+
+// Layers lists the compute nodes of a model in graph order; Constant, Identity, Shape, Cast and what only computes
+// shapes are not counted. inputs gives the shapes of inputs by name; those that are not named have the declared shape,
+// with a batch of one.
+func Layers(m *onnx.Model, inputs map[string][]int) ([]Layer, error) { return graph.Layers(m, inputs) }
+
+// FindLayer selects a layer by number, node name, the name of the value it computes, block ("layer4", "Mixed_7a": the
+// block's last node) or prefix. The error lists the nearest names.
+func FindLayer(layers []Layer, sel string) (Layer, error) { return graph.FindLayer(layers, sel) }
+
+// Check lists all problems of a model at once.
+func Check(m *onnx.Model) []Problem { return graph.Check(m) }

@@ -1,0 +1,299 @@
+package graph
+
+import (
+	"errors"
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/onnxcnn/onnxcnn/internal/op"
+	"github.com/onnxcnn/onnxcnn/onnx"
+)
+
+// Layer is a compute node of a model.
+type Layer struct {
+	Index    int    // position among the compute nodes, in graph order
+	Name     string // the node's name, or its first output's where it has none
+	Op       string // the operator
+	Output   string // name of the value it computes
+	Shape    []int  // of the output; nil where it is not known
+	Err      error  // why Shape is not known, where a node does not fit the input's shape
+	Params   int    // elements of the weights it reads
+	MultAdds int    // multiplications with weights for the given input; 0 where Shape is not known
+	Node     *onnx.Node
+}
+
+// notLayers are operators that compute nothing of their own.
+var notLayers = map[string]bool{
+	"Constant": true, "Identity": true, "Shape": true, "Size": true, "Cast": true, "CastLike": true,
+	"ConstantOfShape": true, "Range": true,
+}
+
+// Layers lists the compute nodes of a model in graph order. Nodes that only compute shapes or depend on constants only
+// are not counted. inputs gives the shapes of inputs by name; those that are not named have the declared shape, with a
+// batch of one.
+func Layers(m *onnx.Model, inputs map[string][]int) ([]Layer, error) {
+	if m.Graph == nil {
+		return nil, errors.New("the model has no graph")
+	}
+	m, err := m.Inlined()
+	if err != nil {
+		return nil, err
+	}
+	if err := checkOpsets(m); err != nil {
+		return nil, err
+	}
+	decl, err := declared(m.Graph.RequiredInputs(), inputs)
+	if err != nil {
+		return nil, err
+	}
+	w, err := load(m.Graph, decl, valueNames(m.Graph.Outputs), nil, m.OpsetVersion, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := unsupported(w.nodes, w.opsets); err != nil {
+		return nil, err
+	}
+	if err := w.constants(); err != nil {
+		return nil, err
+	}
+	p, err := makeProgram(w, m.Graph.Outputs, Options{NoFuse: true}, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := p.declaredInfo(1, 0)
+	if err != nil {
+		return nil, fmt.Errorf("%w (--input gives it)", err)
+	}
+	for i := range info {
+		if info[i].Type == onnx.Undefined {
+			info[i].Type = onnx.Float
+		}
+	}
+	r, _ := p.infer(info, false)
+	return p.layers(r), nil
+}
+
+func (p *Program) layers(r inference) []Layer {
+	weights := p.weights()
+	var out []Layer
+	for k := range p.steps {
+		s := &p.steps[k]
+		if notLayers[s.node.OpType] || len(s.out) == 0 || s.out[0] < 0 {
+			continue
+		}
+		o := r.info[s.out[0]]
+		if o.Value != nil || weights[s.out[0]] > 0 {
+			continue // shape arithmetic, or a weight in another form
+		}
+		l := Layer{Index: len(out), Name: s.node.Name, Op: s.node.OpType, Output: p.names[s.out[0]], Node: s.node, Err: r.errs[k]}
+		if l.Name == "" {
+			l.Name = l.Output
+		}
+		for _, in := range s.in {
+			if in >= 0 {
+				l.Params += weights[in]
+			}
+		}
+		if !o.Dynamic {
+			l.Shape = append([]int{}, o.Shape...)
+			l.MultAdds = l.Params
+			if len(o.Shape) > 0 {
+				l.MultAdds *= o.Shape[0]
+			}
+			if strings.Contains(s.node.OpType, "Conv") && len(o.Shape) > 2 {
+				l.MultAdds *= onnx.NumElements(o.Shape[2:])
+			}
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// weights counts, for each value, the elements of the floating-point or quantised constants it is made of, passing
+// through nodes that depend on constants only.
+func (p *Program) weights() []int {
+	n := make([]int, len(p.names))
+	for i, c := range p.consts {
+		if c != nil && c.Type != onnx.Int64 && c.Type != onnx.Bool && c.Type != onnx.String {
+			n[i] = c.Len()
+		}
+	}
+	for k := range p.steps {
+		s := &p.steps[k]
+		sum, constant := 0, len(s.in) > 0
+		for _, i := range s.in {
+			if i < 0 {
+				continue
+			}
+			constant = constant && (p.consts[i] != nil || n[i] > 0)
+			sum += n[i]
+		}
+		if constant && len(s.subs) == 0 {
+			for _, o := range s.out {
+				if o >= 0 {
+					n[o] = sum
+				}
+			}
+		}
+	}
+	return n
+}
+
+// FindLayer selects a layer by its number, node name, the name of the value it computes, its block (a scope of node
+// names, as "layer4" in "/layer4/layer4.0/conv1/Conv": then it is the block's last node), or a unique prefix of node
+// names. The error lists the nearest names.
+func FindLayer(layers []Layer, sel string) (Layer, error) {
+	if i, err := strconv.Atoi(sel); err == nil {
+		if i < 0 || i >= len(layers) {
+			return Layer{}, fmt.Errorf("there is no layer %d: the model has layers 0 to %d", i, len(layers)-1)
+		}
+		return layers[i], nil
+	}
+	for _, match := range []func(Layer) bool{
+		func(l Layer) bool { return l.Name == sel || l.Output == sel },
+		func(l Layer) bool { return inBlock(l.Name, sel) || inBlock(l.Output, sel) },
+		func(l Layer) bool { return strings.HasPrefix(l.Name, sel) },
+		func(l Layer) bool { return inWeights(l.Node, sel) },
+	} {
+		found := -1
+		for i, l := range layers {
+			if match(l) {
+				found = i
+			}
+		}
+		if found >= 0 {
+			return layers[found], nil
+		}
+	}
+	return Layer{}, fmt.Errorf("there is no layer %q; near it: %s", sel, strings.Join(near(layers, sel), ", "))
+}
+
+// inBlock reports whether a node's name has the block among its scopes: separated by "/", or by "." at the start.
+func inBlock(name, block string) bool {
+	block = strings.Trim(block, "/")
+	name = strings.TrimPrefix(name, "/")
+	if block == "" {
+		return false
+	}
+	return strings.HasPrefix(name, block+"/") || strings.HasPrefix(name, block+".") || strings.Contains(name, "/"+block+"/")
+}
+
+// inWeights reports whether a node reads a weight of that module: "fc" has "fc.weight".
+func inWeights(n *onnx.Node, module string) bool {
+	for _, in := range n.Inputs[min(1, len(n.Inputs)):] {
+		if strings.HasPrefix(in, module+".") {
+			return true
+		}
+	}
+	return false
+}
+
+// near returns up to five layer names that look like sel.
+func near(layers []Layer, sel string) []string {
+	type scored struct {
+		name string
+		d    int
+	}
+	var all []scored
+	for _, l := range layers {
+		all = append(all, scored{fmt.Sprintf("%d %q", l.Index, l.Name), distance(strings.ToLower(l.Name), strings.ToLower(sel))})
+	}
+	sort.SliceStable(all, func(i, j int) bool { return all[i].d < all[j].d })
+	var out []string
+	for _, s := range all[:min(5, len(all))] {
+		out = append(out, s.name)
+	}
+	return out
+}
+
+// distance is Levenshtein's: insertions, deletions and changes of one byte.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diag := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			d := diag
+			if a[i] != b[j] {
+				d = 1 + min(diag, row[j], row[j+1])
+			}
+			diag, row[j+1] = row[j+1], d
+		}
+	}
+	return row[len(b)]
+}
+
+// Problem is something about a model that keeps it from running, or that its user should know.
+type Problem struct {
+	Node   string // label of the node, "" where it is about the whole model
+	What   string
+	Remedy string
+	Fatal  bool // the native engine cannot run the model
+}
+
+// Check lists all problems of a model at once.
+func Check(m *onnx.Model) []Problem {
+	var out []Problem
+	for _, err := range m.Check() {
+		out = append(out, Problem{What: err.Error(), Remedy: "the file breaks the ONNX specification: export it again", Fatal: true})
+	}
+	if m.Graph == nil {
+		return out
+	}
+	if err := checkOpsets(m); err != nil {
+		out = append(out, Problem{What: err.Error(), Remedy: fmt.Sprintf("export the model with an opset from 7 to %d", op.MaxOpset), Fatal: true})
+	}
+	inlined, err := m.Inlined()
+	if err != nil {
+		return append(out, Problem{What: err.Error(), Remedy: "export the model without local functions", Fatal: true})
+	}
+	before := len(out)
+	out = append(out, checkNodes(inlined.Graph, inlined.OpsetVersion)...)
+	for _, v := range m.Graph.RequiredInputs() {
+		if v.Type != nil && v.Type.HasShape && len(v.Type.Shape) > 1 && v.Type.Shape[0].Size >= 0 && v.Type.Shape[0].Param == "" {
+			out = append(out, Problem{What: fmt.Sprintf("input %q has a fixed batch of %d", v.Name, v.Type.Shape[0].Size),
+				Remedy: "export it with a free batch dimension (dynamic_axes in PyTorch) if batches of another size fail"})
+		}
+	}
+	for _, p := range out[:before] {
+		if p.Fatal {
+			return out
+		}
+	}
+	layers, err := Layers(m, nil)
+	if err != nil && len(out) == before {
+		return append(out, Problem{What: err.Error(), Remedy: "give the input's shape with --input"})
+	}
+	for _, l := range layers {
+		if l.Err != nil {
+			out = append(out, Problem{Node: nodeLabel(l.Node), What: errors.Unwrap(l.Err).Error(), Remedy: "the shapes of the model do not fit each other: export it again", Fatal: true})
+		}
+	}
+	return out
+}
+
+// checkNodes makes every operator, sub-graphs included, and reports what it hears.
+func checkNodes(g *onnx.Graph, opsets func(string) int) []Problem {
+	var out []Problem
+	for _, n := range g.Nodes {
+		label := nodeLabel(n)
+		_, d, err := op.Make(n, opsets(n.Domain), func(msg string) {
+			out = append(out, Problem{Node: label, What: msg, Remedy: "it runs; check the results"})
+		})
+		switch {
+		case err != nil && d == nil:
+			out = append(out, Problem{Node: label, What: err.Error(), Remedy: "run the model with --provider ort, or export it with standard operators", Fatal: true})
+		case err != nil:
+			out = append(out, Problem{Node: label, What: err.Error(), Remedy: "export the model again, or with another opset", Fatal: true})
+		}
+		for _, s := range subGraphs(n) {
+			out = append(out, checkNodes(s, opsets)...)
+		}
+	}
+	return out
+}
