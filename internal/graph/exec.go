@@ -21,11 +21,11 @@ const (
 
 // How the memory of a value comes about.
 const (
-	given    = iota // an input, a constant, or known since shapes were inferred
-	inArena         // at an offset in the frame's arena
-	fresh           // allocated in each run: outputs, which belong to the caller
-	aliased         // the memory of another value
-	atRunning       // shape known only when it is computed
+	given     = iota // an input, a constant, or known since shapes were inferred
+	inArena          // at an offset in the frame's arena
+	fresh            // allocated in each run: outputs, which belong to the caller
+	aliased          // the memory of another value
+	atRunning        // shape known only when it is computed
 )
 
 // spec is a program's plan for one combination of input shapes.
