@@ -39,6 +39,8 @@ var levels = map[string]int{
 	"backend/ort":    52, // registers itself with backend
 	"backend/onnxgo": 52,
 
+	"internal/conformance": 55, // runs test cases through backend
+
 	"convert":  60,
 	"zoo":      70,
 	"features": 80,

@@ -25,20 +25,12 @@ type work struct {
 	taken   map[string]bool // all value names, so that new ones are unique
 }
 
-// nodeLabel is how messages name a node.
-func nodeLabel(n *onnx.Node) string {
-	name := n.Name
-	if name == "" && len(n.Outputs) > 0 {
-		name = n.Outputs[0]
-	}
-	return fmt.Sprintf("node %q (%s)", name, op.QualifiedName(n))
-}
+// nodeError says which node an error is about.
+func nodeError(n *onnx.Node, err error) error { return fmt.Errorf("%v: %w", n, err) }
 
-func nodeError(n *onnx.Node, err error) error { return fmt.Errorf("%s: %w", nodeLabel(n), err) }
-
-// load makes a work graph of g that computes outputs. outer says which names are visible from enclosing graphs.
-func load(g *onnx.Graph, inputs []*onnx.Value, outputs []string, outer func(string) bool, opsets func(string) int, warn func(string)) (*work, error) {
-	nodes, err := g.Sort(outer)
+// load makes a work graph of g that computes outputs.
+func load(g *onnx.Graph, inputs []*onnx.Value, outputs []string, opsets func(string) int, warn func(string)) (*work, error) {
+	nodes, err := g.Sort()
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +76,7 @@ func (w *work) fresh(base string) string {
 func (w *work) uses() map[string]int {
 	u := map[string]int{}
 	for _, n := range w.nodes {
-		for _, in := range reads(n) {
+		for in := range n.Uses() {
 			u[in]++
 		}
 	}
@@ -94,61 +86,25 @@ func (w *work) uses() map[string]int {
 	return u
 }
 
-// reads lists the values that a node reads, those that its sub-graphs take from outside included.
-func reads(n *onnx.Node) []string {
-	var all []string
-	for _, in := range n.Inputs {
-		if in != "" {
-			all = append(all, in)
-		}
-	}
-	for _, g := range subGraphs(n) {
-		all = append(all, captures(g)...)
-	}
-	return all
-}
-
-func subGraphs(n *onnx.Node) []*onnx.Graph {
-	var gs []*onnx.Graph
-	for _, a := range n.Attrs {
-		if a.Graph != nil {
-			gs = append(gs, a.Graph)
-		}
-		gs = append(gs, a.Graphs...)
-	}
-	return gs
-}
-
-// captures lists the names that a sub-graph reads but does not define, in order of first use.
+// captures lists the names that a sub-graph takes from outside, each once, in order of first use.
 func captures(g *onnx.Graph) []string {
-	own := map[string]bool{"": true}
-	for _, t := range g.Initializers {
-		own[t.Name] = true
-	}
-	for _, v := range g.Inputs {
-		own[v.Name] = true
-	}
-	for _, n := range g.Nodes {
-		for _, o := range n.Outputs {
-			own[o] = true
-		}
-	}
 	var out []string
-	add := func(name string) {
-		if !own[name] {
-			own[name] = true
+	seen := map[string]bool{}
+	for name := range g.Captures() {
+		if !seen[name] {
+			seen[name] = true
 			out = append(out, name)
 		}
 	}
-	for _, n := range g.Nodes {
-		for _, in := range reads(n) {
-			add(in)
-		}
-	}
-	for _, v := range g.Outputs {
-		add(v.Name)
-	}
 	return out
+}
+
+// hasSubGraphs reports whether a node has graphs in its attributes.
+func hasSubGraphs(n *onnx.Node) bool {
+	for range n.Subgraphs() {
+		return true
+	}
+	return false
 }
 
 // prune drops nodes whose results nobody needs and constants that nobody reads.
@@ -167,7 +123,7 @@ func (w *work) prune() {
 		if !wanted {
 			continue
 		}
-		for _, in := range reads(n) {
+		for in := range n.Uses() {
 			need[in] = true
 		}
 		kept = append(kept, n)
@@ -179,17 +135,6 @@ func (w *work) prune() {
 	for name := range w.consts {
 		if !need[name] {
 			delete(w.consts, name)
-		}
-	}
-}
-
-// rename makes every reader of from read to instead. Sub-graphs that read from by name keep their node, see [work.dropIdentities].
-func (w *work) rename(from, to string) {
-	for _, n := range w.nodes {
-		for i, in := range n.Inputs {
-			if in == from {
-				n.Inputs[i] = to
-			}
 		}
 	}
 }
@@ -224,8 +169,8 @@ func (w *work) dropIdentities() {
 		keep[o] = true
 	}
 	for _, n := range w.nodes {
-		for _, g := range subGraphs(n) {
-			for _, c := range captures(g) {
+		for g := range n.Subgraphs() {
+			for c := range g.Captures() {
 				keep[c] = true
 			}
 		}
@@ -257,7 +202,7 @@ func (w *work) fold(rt *op.Runtime) error {
 	var errs []error
 	kept := w.nodes[:0]
 	for _, n := range w.nodes {
-		if len(subGraphs(n)) > 0 || !w.allConstant(n) {
+		if hasSubGraphs(n) || !w.allConstant(n) {
 			kept = append(kept, n)
 			continue
 		}

@@ -247,7 +247,7 @@ func TestFusedEqualsPlain(t *testing.T) {
 	for _, s := range fused.steps {
 		switch s.node.OpType {
 		case "Add", "Relu", "BatchNormalization":
-			t.Errorf("%s is left", nodeLabel(s.node))
+			t.Errorf("%v is left", s.node)
 		}
 	}
 	// A value that is asked for is there although fusing would take it away.

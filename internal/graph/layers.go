@@ -48,7 +48,7 @@ func Layers(m *onnx.Model, inputs map[string][]int) ([]Layer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := load(m.Graph, decl, valueNames(m.Graph.Outputs), nil, m.OpsetVersion, nil)
+	w, err := load(m.Graph, decl, valueNames(m.Graph.Outputs), m.OpsetVersion, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -271,7 +271,7 @@ func Check(m *onnx.Model) []Problem {
 	}
 	for _, l := range layers {
 		if l.Err != nil {
-			out = append(out, Problem{Node: nodeLabel(l.Node), What: errors.Unwrap(l.Err).Error(), Remedy: "the shapes of the model do not fit each other: export it again", Fatal: true})
+			out = append(out, Problem{Node: l.Node.String(), What: errors.Unwrap(l.Err).Error(), Remedy: "the shapes of the model do not fit each other: export it again", Fatal: true})
 		}
 	}
 	return out
@@ -281,7 +281,7 @@ func Check(m *onnx.Model) []Problem {
 func checkNodes(g *onnx.Graph, opsets func(string) int) []Problem {
 	var out []Problem
 	for _, n := range g.Nodes {
-		label := nodeLabel(n)
+		label := n.String()
 		_, d, err := op.Make(n, opsets(n.Domain), func(msg string) {
 			out = append(out, Problem{Node: label, What: msg, Remedy: "it runs; check the results"})
 		})
@@ -291,7 +291,7 @@ func checkNodes(g *onnx.Graph, opsets func(string) int) []Problem {
 		case err != nil:
 			out = append(out, Problem{Node: label, What: err.Error(), Remedy: "export the model again, or with another opset", Fatal: true})
 		}
-		for _, s := range subGraphs(n) {
+		for s := range n.Subgraphs() {
 			out = append(out, checkNodes(s, opsets)...)
 		}
 	}

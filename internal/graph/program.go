@@ -78,7 +78,7 @@ func Compile(m *onnx.Model, o Options) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := load(m.Graph, inputs, valueNames(outputs), nil, m.OpsetVersion, o.Warn)
+	w, err := load(m.Graph, inputs, valueNames(outputs), m.OpsetVersion, o.Warn)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func checkOpsets(m *onnx.Model) error {
 	if !ok {
 		for _, n := range m.Graph.Nodes {
 			if isONNX(n.Domain) {
-				return fmt.Errorf("opset_import has no version of ai.onnx, which %s needs", nodeLabel(n))
+				return fmt.Errorf("opset_import has no version of ai.onnx, which %s needs", n)
 			}
 		}
 		return nil
@@ -331,7 +331,7 @@ func (s *step) reads() []int {
 func makeStep(w *work, n *onnx.Node, o Options, depth int) (step, error) {
 	warn := func(msg string) {
 		if w.warn != nil {
-			w.warn(nodeLabel(n) + ": " + msg)
+			w.warn(n.String() + ": " + msg)
 		}
 	}
 	opr, d, err := op.Make(n, w.opsets(n.Domain), warn)
@@ -383,14 +383,12 @@ func makeStep(w *work, n *onnx.Node, o Options, depth int) (step, error) {
 func compileSub(outer *work, g *onnx.Graph, o Options, depth int) (*Program, error) {
 	inputs := append([]*onnx.Value(nil), g.Inputs...)
 	taken := captures(g)
-	visible := map[string]bool{}
 	for _, c := range taken {
-		visible[c] = true
 		if outer.consts[c] == nil {
 			inputs = append(inputs, &onnx.Value{Name: c})
 		}
 	}
-	w, err := load(g, inputs, valueNames(g.Outputs), func(name string) bool { return visible[name] }, outer.opsets, outer.warn)
+	w, err := load(g, inputs, valueNames(g.Outputs), outer.opsets, outer.warn)
 	if err != nil {
 		return nil, err
 	}

@@ -70,12 +70,12 @@ func (w *work) branch(n *onnx.Node) *onnx.Graph {
 
 // inline returns the nodes of a branch with names of their own. Branches with sub-graphs in them are left alone.
 func (w *work) inline(g *onnx.Graph, n *onnx.Node) ([]*onnx.Node, bool) {
-	nodes, err := g.Sort(func(string) bool { return true })
+	nodes, err := g.Sort()
 	if err != nil {
 		return nil, false
 	}
 	for _, b := range nodes {
-		if len(subGraphs(b)) > 0 {
+		if hasSubGraphs(b) {
 			return nil, false
 		}
 	}

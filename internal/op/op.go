@@ -149,7 +149,7 @@ func All() []*Def {
 func Make(n *onnx.Node, opset int, warn func(string)) (Op, *Def, error) {
 	d := Lookup(n.Domain, n.OpType)
 	if d == nil {
-		return nil, nil, fmt.Errorf("operator %s is not supported", QualifiedName(n))
+		return nil, nil, fmt.Errorf("operator %s is not supported", qualifiedName(n))
 	}
 	if opset < d.Since {
 		return nil, d, fmt.Errorf("opset %d does not have it (it came with opset %d)", opset, d.Since)
@@ -176,8 +176,8 @@ func Make(n *onnx.Node, opset int, warn func(string)) (Op, *Def, error) {
 	return o, d, nil
 }
 
-// QualifiedName returns the operator's name with its domain, where that is not ai.onnx.
-func QualifiedName(n *onnx.Node) string {
+// qualifiedName returns the operator's name with its domain, where that is not ai.onnx.
+func qualifiedName(n *onnx.Node) string {
 	if n.Domain == "" || n.Domain == "ai.onnx" {
 		return n.OpType
 	}
