@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"bufio"
+	"bytes"
 	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -126,3 +127,14 @@ func (e *encoder) packed(num protowire.Number, name string, _ protowire.Type, p 
 }
 
 func (e *encoder) unknown(p *[]byte) { e.write(*p) }
+
+// Marshal returns the tensor as the bytes of a TensorProto, as the files input_0.pb of the ONNX test data hold it.
+func (t *Tensor) Marshal() ([]byte, error) {
+	if err := t.validate(); err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	var e encoder
+	err := e.encode(bufio.NewWriter(&b), e.proto(t))
+	return b.Bytes(), err
+}

@@ -151,6 +151,9 @@ func FindLayer(layers []Layer, sel string) (Layer, error) {
 		}
 		return layers[i], nil
 	}
+	if sel == "" {
+		return Layer{}, errors.New("no layer is named")
+	}
 	for _, match := range []func(Layer) bool{
 		func(l Layer) bool { return l.Name == sel || l.Output == sel },
 		func(l Layer) bool { return inBlock(l.Name, sel) || inBlock(l.Output, sel) },
