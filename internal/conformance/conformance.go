@@ -51,8 +51,8 @@ type Set struct {
 	Outputs []*onnx.Tensor // in the order of the model's outputs
 }
 
-// ReadSet reads a data set for a model with these inputs.
-func ReadSet(dir string, inputs []*onnx.Value) (Set, error) {
+// ReadSet reads a data set for a model with these inputs and outputs.
+func ReadSet(dir string, inputs, outputs []*onnx.Value) (Set, error) {
 	s := Set{Inputs: map[string]*onnx.Tensor{}}
 	in, err := readTensors(dir, "input_")
 	if err != nil {
@@ -62,10 +62,29 @@ func ReadSet(dir string, inputs []*onnx.Value) (Set, error) {
 		return s, fmt.Errorf("%s: has %d inputs, the model wants %d", dir, len(in), len(inputs))
 	}
 	for i, t := range in {
-		s.Inputs[inputs[i].Name] = t
+		s.Inputs[inputs[i].Name] = asDeclared(t, inputs[i])
 	}
 	s.Outputs, err = readTensors(dir, "output_")
-	return s, err
+	if err != nil {
+		return s, err
+	}
+	for i, t := range s.Outputs {
+		if i < len(outputs) {
+			s.Outputs[i] = asDeclared(t, outputs[i])
+		}
+	}
+	return s, nil
+}
+
+// asDeclared takes the numbers of a uint16 tensor as bfloat16 where the model says so: data sets made with NumPy, which
+// has no such type, hold them that way.
+func asDeclared(t *onnx.Tensor, v *onnx.Value) *onnx.Tensor {
+	if t.Type == onnx.Uint16 && v.Type != nil && v.Type.Elem == onnx.BFloat16 {
+		c := *t
+		c.Type = onnx.BFloat16
+		return &c
+	}
+	return t
 }
 
 func readTensors(dir, prefix string) ([]*onnx.Tensor, error) {
@@ -108,7 +127,7 @@ func Run(ctx context.Context, dir string, o backend.Options, tol Tolerance) erro
 	}
 	sort.Strings(sets)
 	for _, set := range sets {
-		data, err := ReadSet(set, m.Graph.Inputs)
+		data, err := ReadSet(set, m.Graph.Inputs, m.Graph.Outputs)
 		if err != nil {
 			return err
 		}
