@@ -90,6 +90,11 @@ func (p pad) plan(in []Info) (plan []padAxis, known bool, err error) {
 		a.cut0, a.add0 = max(-before, 0), max(before, 0)
 		a.cut1, a.add1 = max(-after, 0), max(after, 0)
 		left := a.size - a.cut0 - a.cut1
+		if total := a.size + before + after; p.mode == "constant" && left < 0 && total >= 0 {
+			// What is cut off on one side reaches into what is added on the other: only that remains.
+			*a = padAxis{size: a.size, cut0: a.size, add0: total}
+			continue
+		}
 		if left < 0 {
 			return nil, false, fmt.Errorf("pads %d and %d cut off more than the %d elements of dimension %d", before, after, a.size, axis)
 		}

@@ -11,7 +11,7 @@ import (
 func resizeNearest(rt *Runtime, s sampling, plan []resizeAxis, in, out *onnx.Tensor) {
 	tables := make([][]int, len(plan))
 	for i, a := range plan {
-		if !a.same(s.coords) {
+		if !a.same() {
 			tables[i] = s.nearestTable(a)
 		}
 	}
@@ -93,7 +93,7 @@ func interpolate[T float32 | float64](rt *Runtime, s sampling, plan []resizeAxis
 	shape := make([]int, len(plan))
 	for i, a := range plan {
 		shape[i] = a.in
-		if !a.same(s.coords) {
+		if !a.same() {
 			axes = append(axes, i)
 		}
 	}
@@ -201,7 +201,8 @@ func mixRows[T float32 | float64](to, plane []T, index []int, weight []T) {
 	}
 }
 
-// interpolateInts interpolates in float64 and rounds to the nearest integer, ties to even, within lo and hi.
+// interpolateInts interpolates in float64. Means are cut off to whole numbers, or rounded where antialias is set, and
+// kept within lo and hi; that is what ONNX Runtime does, the specification does not say.
 func interpolateInts[T interface {
 	int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64
 	onnx.Element
@@ -214,6 +215,13 @@ func interpolateInts[T interface {
 	interpolate(rt, s, plan, src, dst)
 	y := onnx.Data[T](out)
 	for i, v := range dst {
-		y[i] = T(min(max(math.RoundToEven(v), lo), hi))
+		if s.antialias {
+			v = math.Floor(v + 0.5)
+		} else if r := math.Round(v); math.Abs(v-r) > 1e-6 { // else it is whole but for rounding
+			v = math.Trunc(v)
+		} else {
+			v = r
+		}
+		y[i] = T(min(max(v, lo), hi))
 	}
 }

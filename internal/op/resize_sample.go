@@ -33,9 +33,10 @@ func (a resizeAxis) source(coords string, x int) float32 {
 	return (f+0.5)/a.scale - 0.5
 }
 
-// same reports whether every element along the axis stays where it is.
-func (a resizeAxis) same(coords string) bool {
-	return a.in == a.out && a.scale == 1 && a.start == 0 && a.end == 1 && coords != "tf_half_pixel_for_nn"
+// same reports whether every element along the axis stays where it is. Scale 1 means that in every mode, also in
+// tf_half_pixel_for_nn, whose formula would move a batch or channel axis by half an element.
+func (a resizeAxis) same() bool {
+	return a.in == a.out && a.scale == 1 && a.start == 0 && a.end == 1
 }
 
 // nearestTable returns for each place along the axis of the output the element that is nearest, -1 where the place is

@@ -108,7 +108,7 @@ func sliceAxis(n, start, end, step int) sliceRange {
 			count = 1 + (end-start-1)/step
 		}
 	} else {
-		start, end = min(max(start, -1), n-1), min(max(end, -1), n-1)
+		start, end = min(max(start, 0), n-1), min(max(end, -1), n-1)
 		if start > end {
 			count = 1 + (start-end-1)/-step
 		}
