@@ -9,7 +9,7 @@ import (
 // maxInlined bounds the memory, in bytes, that inlining may take for nodes and names; maxCalls how deep functions
 // call each other.
 const (
-	maxInlined = 1 << 30
+	maxInlined = 256 << 20
 	maxCalls   = 64
 )
 
@@ -41,7 +41,9 @@ func (m *Model) Function(domain, name, overload string) *Function {
 //
 // Functions that call themselves, that are written in another version of an operator set than the model, or that
 // expand without measure are errors.
-func (m *Model) Inlined() (*Model, error) {
+func (m *Model) Inlined() (*Model, error) { return m.inlined(maxInlined) }
+
+func (m *Model) inlined(budget int) (*Model, error) {
 	if len(m.Functions) == 0 || m.Graph == nil {
 		return m, nil
 	}
@@ -49,7 +51,8 @@ func (m *Model) Inlined() (*Model, error) {
 		funcs:  make(map[funcKey]*Function, len(m.Functions)),
 		values: map[string]int{},
 		names:  map[string]int{},
-		budget: maxInlined,
+		limit:  budget,
+		budget: budget,
 		opsets: slices.Clone(m.Opsets),
 	}
 	for _, f := range m.Functions {
@@ -69,7 +72,8 @@ type inliner struct {
 	funcs  map[funcKey]*Function
 	values map[string]int // names that are taken, of values and of nodes, with the number to try next behind them
 	names  map[string]int
-	budget int
+	limit  int // in bytes
+	budget int // what is left of it
 	opsets []Opset
 }
 
@@ -133,7 +137,7 @@ func (in *inliner) nodes(out, nodes []*Node, calls []*Function, info *[]*Value) 
 		}
 		body := in.body(n, f, info)
 		if in.budget < 0 {
-			return nil, &StructureError{Node: n, What: fmt.Sprintf("calls of functions expand to more than %d bytes", maxInlined)}
+			return nil, &StructureError{Node: n, What: fmt.Sprintf("calls of functions expand to more than %d bytes", in.limit)}
 		}
 		var err error
 		if out, err = in.nodes(out, body, append(calls[:len(calls):len(calls)], f), info); err != nil {
