@@ -1,0 +1,189 @@
+package features
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Extensions are the file name extensions that make a file in a folder an image, in lower case.
+var Extensions = []string{".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+
+// Item is one image of a data set.
+type Item struct {
+	Path  string // as the user gave it, or below the folder that the user gave
+	Label int    // index into Dataset.Classes; -1 without one
+	Split string // "train", "val" or "test" where the folder is such a split, else ""
+
+	fsys fs.FS // nil: the system's files
+	name string
+}
+
+// NewItem returns the image that lies in a file system under that name, with its label (-1 for none).
+func NewItem(fsys fs.FS, name string, label int) Item {
+	return Item{Path: name, Label: label, fsys: fsys, name: name}
+}
+
+// Open opens the image's file.
+func (it Item) Open() (io.ReadCloser, error) {
+	if it.fsys == nil {
+		return os.Open(it.name)
+	}
+	return it.fsys.Open(it.name)
+}
+
+// Dataset is a list of images, in the order in which rows of features come.
+type Dataset struct {
+	Items   []Item
+	Classes []string // in byte order; empty without class folders
+	Notes   []string // what was left out and why: empty classes, links that lead back, files that are no images
+}
+
+// Split returns the part of a data set whose folder is a split: name is "train", "val" or "test". The classes, and so
+// the labels, are those of the whole.
+func (d *Dataset) Split(name string) *Dataset {
+	part := &Dataset{Classes: d.Classes}
+	for _, it := range d.Items {
+		if it.Split == name {
+			part.Items = append(part.Items, it)
+		}
+	}
+	return part
+}
+
+// Counts returns the number of images of each class.
+func (d *Dataset) Counts() []int {
+	n := make([]int, len(d.Classes))
+	for _, it := range d.Items {
+		if it.Label >= 0 {
+			n[it.Label]++
+		}
+	}
+	return n
+}
+
+// EmptyError says that a place holds no image.
+type EmptyError struct {
+	Where string
+	Notes []string // what it holds instead
+}
+
+func (e *EmptyError) Error() string {
+	s := e.Where + ": no images here (files that end in " + strings.Join(Extensions, " ") + ")"
+	for _, n := range e.Notes {
+		s += "\n" + n
+	}
+	return s
+}
+
+// Open returns the data set of files and folders, in the given order; what is named twice is in it twice. A file need
+// not have the extension of an image. Where several folders have class folders, classes of the same name are one.
+// A path that does not exist, and a folder without images, are errors.
+func Open(paths ...string) (*Dataset, error) {
+	var sets []*Dataset
+	for _, p := range paths {
+		info, err := os.Stat(p)
+		if err != nil {
+			return nil, err
+		}
+		if !info.IsDir() {
+			sets = append(sets, &Dataset{Items: []Item{{Path: p, Label: -1, name: p}}})
+			continue
+		}
+		d, err := walk(os.DirFS(p), info, func(name string) string { return filepath.Join(p, filepath.FromSlash(name)) })
+		if err != nil {
+			return nil, err
+		}
+		sets = append(sets, d)
+	}
+	return Merge(sets...), nil
+}
+
+// Folder returns the data set of a file system: an [embed.FS] (use [fs.Sub] to get to a folder of it), the reader of a
+// zip archive, or [os.DirFS]. Paths are names in the file system. A folder without images is an error.
+func Folder(fsys fs.FS) (*Dataset, error) {
+	info, err := fs.Stat(fsys, ".")
+	if err != nil {
+		return nil, err
+	}
+	return walk(fsys, info, func(name string) string { return name })
+}
+
+// List returns the data set of a list of files, one a line, or NUL after each, where file names may hold line ends.
+// Empty lines are left out. The files are not looked at: one that is missing is skipped when its turn comes.
+func List(r io.Reader) (*Dataset, error) {
+	data, err := io.ReadAll(bufio.NewReader(r))
+	if err != nil {
+		return nil, err
+	}
+	end := byte('\n')
+	if bytes.IndexByte(data, 0) >= 0 {
+		end = 0
+	}
+	d := &Dataset{}
+	for line := range bytes.SplitSeq(data, []byte{end}) {
+		name := string(line)
+		if end == '\n' {
+			name = strings.TrimSuffix(name, "\r")
+		}
+		if name != "" {
+			d.Items = append(d.Items, Item{Path: name, Label: -1, name: name})
+		}
+	}
+	if len(d.Items) == 0 {
+		return nil, &EmptyError{Where: "list of files"}
+	}
+	return d, nil
+}
+
+// Merge joins data sets one after the other. Classes of the same name become one.
+func Merge(sets ...*Dataset) *Dataset {
+	if len(sets) == 1 {
+		return sets[0]
+	}
+	m := &Dataset{}
+	for _, s := range sets {
+		m.Classes = append(m.Classes, s.Classes...)
+		m.Notes = append(m.Notes, s.Notes...)
+	}
+	slices.Sort(m.Classes)
+	m.Classes = slices.Compact(m.Classes)
+	for _, s := range sets {
+		label := make([]int, len(s.Classes))
+		for i, c := range s.Classes {
+			label[i], _ = slices.BinarySearch(m.Classes, c)
+		}
+		for _, it := range s.Items {
+			if it.Label >= 0 {
+				it.Label = label[it.Label]
+			}
+			m.Items = append(m.Items, it)
+		}
+	}
+	return m
+}
+
+// isImage reports whether a file of that name in a folder is taken for an image.
+func isImage(name string) bool {
+	return slices.Contains(Extensions, strings.ToLower(path.Ext(name)))
+}
+
+// isHidden reports whether an entry of a folder is none of the user's.
+func isHidden(name string) bool { return strings.HasPrefix(name, ".") || name == "__MACOSX" }
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return fmt.Sprintf("1 %s", what)
+	}
+	if strings.HasSuffix(what, "s") {
+		return fmt.Sprintf("%d %ses", n, what)
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

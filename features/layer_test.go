@@ -1,0 +1,100 @@
+package features
+
+import (
+	"testing"
+
+	"github.com/onnxcnn/onnxcnn/onnx"
+	"github.com/onnxcnn/onnxcnn/zoo"
+)
+
+// conv1x1 sets the shape of every weight to [out,in,1,1].
+func conv1x1(m *onnx.Model, out int) *onnx.Model {
+	for _, w := range m.Graph.Initializers {
+		w.Shape = []int{out, 2, 1, 1}
+	}
+	return m
+}
+
+func TestDefaultLayer(t *testing.T) {
+	any4 := []int{-1, 3, 4, 4}
+	labelled := conv1x1(network("y", any4, node("Conv", "c", "x", "w"), node("GlobalAveragePool", "y", "c")), 7)
+	if err := zoo.SetLabels(labelled, []string{"a", "b", "c", "d", "e", "f", "g"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		m    *onnx.Model
+		want string
+	}{
+		{"ResNet", network("y", any4, node("GlobalAveragePool", "p", "x"), node("Flatten", "f", "p"), node("Gemm", "y", "f", "w", "w2")), "f"},
+		{"VGG with softmax", network("y", any4, node("Gemm", "a", "x", "w"), node("Relu", "r", "a"), node("Dropout", "d", "r"), node("Gemm", "g", "d", "w2"), node("Softmax", "y", "g")), "d"},
+		{"Keras", network("y", any4, node("ReduceMean", "p", "x"), node("MatMul", "mm", "p", "w"), node("Add", "b", "w2", "mm"), node("Softmax", "y", "b")), "p"},
+		{"weight through Identity and DequantizeLinear", network("y", any4, node("Identity", "i", "w"), node("DequantizeLinear", "q", "i", "w2"), node("Gemm", "y", "x", "q")), "x"},
+		{"weight in a Constant", network("y", any4, node("Constant", "k"), node("MatMul", "y", "x", "k")), "x"},
+		{"SqueezeNet", conv1x1(network("y", any4, node("Relu", "f", "x"), node("Conv", "c", "f", "w"), node("Relu", "r", "c"), node("GlobalAveragePool", "p", "r"), node("Flatten", "y", "p")), 1000), "f"},
+		{"SqueezeNet, its own classes", labelled, "x"},
+		{"convolution after the pool", conv1x1(network("y", any4, node("GlobalAveragePool", "p", "x"), node("Conv", "c", "p", "w"), node("Reshape", "y", "c", "w")), 5), "p"},
+		{"backbone that ends in a convolution", conv1x1(network("y", any4, node("Conv", "c", "x", "w"), node("GlobalAveragePool", "y", "c")), 1280), "y"},
+		{"backbone that ends in Clip", conv1x1(network("y", any4, node("Conv", "c", "x", "w"), node("Clip", "cl", "c"), node("GlobalAveragePool", "y", "cl")), 1000), "y"},
+		{"3x3 convolution", network("y", any4, node("Conv", "y", "x", "w")), "y"},
+		{"convolution without weight", network("y", any4, node("Conv", "y", "x")), "y"},
+		{"residual end", network("y", any4, node("Relu", "a", "x"), node("Add", "y", "a", "x")), "y"},
+		{"product of activations", network("y", any4, node("Relu", "a", "x"), node("MatMul", "y", "a", "x")), "y"},
+		{"hidden layer with Relu", network("y", any4, node("Gemm", "g", "x", "w"), node("Relu", "y", "g")), "y"},
+		{"two pools", network("y", any4, node("GlobalAveragePool", "a", "x"), node("GlobalAveragePool", "y", "a")), "y"},
+		{"Reshape without input", network("y", any4, node("Reshape", "y")), "y"},
+		{"Softmax without input", network("y", any4, node("Softmax", "y")), "y"},
+		{"cycle", network("y", any4, node("Softmax", "y", "y")), "y"},
+		{"quantised", func() *onnx.Model {
+			m := conv1x1(network("y", any4, node("QLinearConv", "c", "x", "w", "w", "w1", "w", "w"), node("DequantizeLinear", "y", "c", "w")), 10)
+			return m
+		}(), "x"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := DefaultLayer(c.m)
+			if err != nil || got != c.want {
+				t.Errorf("got %q, %v, want %q", got, err, c.want)
+			}
+		})
+	}
+	if _, err := DefaultLayer(&onnx.Model{Graph: &onnx.Graph{}}); err == nil {
+		t.Error("a network without output has a layer")
+	}
+}
+
+func TestChannelsLast(t *testing.T) {
+	perm := func(n *onnx.Node, p ...int64) *onnx.Node {
+		n.Attrs = []*onnx.Attribute{{Name: "perm", Type: onnx.AttrInts, Ints: p}}
+		return n
+	}
+	m := network("y", []int{-1, 4, 4, 3},
+		node("Mul", "m", "x", "w"),
+		perm(node("Transpose", "t", "m"), 0, 3, 1, 2),
+		node("Conv", "c", "t", "w"),
+		node("Relu", "r", "c"),
+		perm(node("Transpose", "b", "r"), 0, 2, 3, 1),
+		node("Relu", "y", "b"),
+		perm(node("Transpose", "o", "y"), 1, 0, 2, 3),
+		node("Neg", "none"), node("Neg", "loop", "loop"))
+	for name, want := range map[string]bool{"x": true, "m": true, "t": false, "c": false, "r": false, "b": true, "y": true, "o": true, "none": true, "loop": true} {
+		if got := channelsLast(m, name, true); got != want {
+			t.Errorf("%s: channels last %v, want %v", name, got, want)
+		}
+	}
+	if channelsLast(m, "x", false) {
+		t.Error("an NCHW input has its channels last")
+	}
+}
+
+func TestResolveLayer(t *testing.T) {
+	m := network("y", []int{-1, 3, 4, 4}, node("Relu", "r", "x"), node("Neg", "y", "r"))
+	for at, want := range map[string]string{"r": "r", "x": "x", "node_r": "r"} {
+		got, err := resolveLayer(m, at, map[string][]int{"x": {1, 3, 4, 4}})
+		if err != nil || got != want {
+			t.Errorf("%q: got %q, %v, want %q", at, got, err, want)
+		}
+	}
+	if _, err := resolveLayer(m, "nonsense", map[string][]int{"x": {1, 3, 4, 4}}); err == nil {
+		t.Error("a layer of no name was found")
+	}
+}
