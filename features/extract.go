@@ -20,6 +20,7 @@ type Options struct {
 	At      string      // the layer: a number, a name, a block, or the name of a value; "" takes [DefaultLayer]
 	Pool    Pool        // what becomes of height and width
 	Recipe  *zoo.Recipe // how images become the input; nil takes the model's own, see [RecipeFor]
+	Size    [2]int      // height and width of the input, whatever the recipe and the model say; zero leaves them
 	Batch   int         // images that run at once, 0 for 32; a model with a fixed batch size takes that
 	Workers int         // images decoded at once, 0 for one a processor
 	Views   int         // rows an image, 0 for one; more than one need Augment
@@ -112,6 +113,18 @@ func New(m *onnx.Model, o Options) (*Extractor, error) {
 	if err != nil {
 		return nil, named(m, err)
 	}
+	var shapes map[string][]int // nil where the declared one stays
+	if o.Size != [2]int{} {
+		recipe = recipe.WithSize(o.Size[0], o.Size[1])
+		if err := recipe.Validate(); err != nil {
+			return nil, named(m, err)
+		}
+		batch := -1
+		if in.Type != nil && in.Type.HasShape && in.Type.Shape[0].Size > 0 {
+			batch = in.Type.Shape[0].Size
+		}
+		shapes = map[string][]int{in.Name: append([]int{batch}, recipe.Shape()...)}
+	}
 	if o.Batch <= 0 {
 		o.Batch = 32
 	}
@@ -142,7 +155,7 @@ func New(m *onnx.Model, o Options) (*Extractor, error) {
 	x.last = channelsLast(m, x.layer, recipe.Layout == "NHWC")
 	x.session = o.Session
 	if x.session == nil {
-		x.session, err = backend.Open(m, backend.Options{Provider: o.Provider, Threads: o.Threads, Outputs: []string{x.layer}, Warn: o.Warn})
+		x.session, err = backend.Open(m, backend.Options{Provider: o.Provider, Threads: o.Threads, Outputs: []string{x.layer}, Shapes: shapes, Warn: o.Warn})
 		if err != nil {
 			return nil, err
 		}
