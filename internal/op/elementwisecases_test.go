@@ -2,7 +2,7 @@ package op
 
 import "testing"
 
-// The ONNX project's own cases of the operators that work element by element.
+// The ONNX project's own cases of the operators that work element by element, and of those on quantised tensors.
 func TestElementwiseNodeCases(t *testing.T) {
 	for _, name := range []string{
 		"Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu", "ThresholdedRelu", "Clip", "Sigmoid", "HardSigmoid",
@@ -11,6 +11,7 @@ func TestElementwiseNodeCases(t *testing.T) {
 		"Not", "IsNaN", "IsInf", "Shrink",
 		"Add", "Sub", "Mul", "Div", "Pow", "Mod", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual",
 		"And", "Or", "Xor", "BitShift", "Min", "Max", "Sum", "Mean", "Where", "Cast", "CastLike",
+		"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger", "QLinearMatMul", "ConvInteger", "QLinearConv",
 	} {
 		t.Run(name, func(t *testing.T) { runNodeCases(t, name, nil) })
 	}
