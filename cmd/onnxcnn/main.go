@@ -23,7 +23,10 @@ func main() {
 
 // commands returns the subcommands, each of which has a file of its own, in the order in which help lists them.
 func commands() []*cli.Command {
-	return []*cli.Command{}
+	return []*cli.Command{
+		predictCommand(),
+		extractFeaturesCommand(),
+	}
 }
 
 const description = `Start with "onnxcnn summary MODEL" to see what a network consists of, and "onnxcnn check MODEL" to see

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/onnxcnn/onnxcnn/features"
+)
+
+// imageFlags are the flags of commands that run a network on images, followed by more.
+func imageFlags(more ...cli.Flag) []cli.Flag {
+	return append(more,
+		&cli.IntFlag{Name: "batch", Value: 32, Usage: "run `N` images at once"},
+		&cli.BoolFlag{Name: "strict", Usage: "stop at the first image that cannot be read, instead of skipping it"},
+		&cli.IntFlag{Name: "max-pixels", Usage: "skip images of more than `N` pixels; 0 means 178956970"},
+	)
+}
+
+// imagesOf returns the data set that the arguments name: files, folders, and "-" for a list on the standard input.
+func imagesOf(c *cli.Context, args []string) (*features.Dataset, error) {
+	if len(args) == 0 {
+		return nil, withHint(usagef("which images? Give files or folders, or - to read a list of files from the standard input"), "%s", seeHelp(c.Command))
+	}
+	var sets []*features.Dataset
+	stdin := false
+	for _, arg := range args {
+		var d *features.Dataset
+		var err error
+		switch {
+		case arg != "-":
+			d, err = features.Open(arg)
+		case stdin:
+			err = usagef("the standard input can be read once: - is given twice")
+		default:
+			stdin = true
+			d, err = features.List(c.App.Reader)
+		}
+		var missing *fs.PathError
+		if errors.As(err, &missing) && errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%s: there is no such file or folder", missing.Path)
+		}
+		if err != nil {
+			return nil, err
+		}
+		sets = append(sets, d)
+	}
+	all := features.Merge(sets...)
+	for _, note := range all.Notes {
+		advise(c, "%s", note)
+	}
+	return all, nil
+}
+
+// imageOptions are what imageFlags, recipeFlags and engineFlags say, without the recipe.
+func imageOptions(c *cli.Context) (features.Options, error) {
+	o := features.Options{
+		Batch: c.Int("batch"), Strict: c.Bool("strict"), MaxPixels: c.Int("max-pixels"),
+		Provider: c.String("provider"), Threads: c.Int("threads"),
+		Warn: func(s string) { advise(c, "%s", s) },
+	}
+	if o.Batch < 1 {
+		return o, usagef("--batch %d: want 1 or more", o.Batch)
+	}
+	var err error
+	o.Size, err = parseSize(c.String("size"))
+	return o, err
+}
+
+// skips names skipped images on the standard error and remembers them.
+type skips struct {
+	c    *cli.Context
+	bar  *bar
+	list []skipped
+}
+
+// skipped is an image without a result, as --json prints it.
+type skipped struct {
+	Path   string `json:"path"`
+	Reason string `json:"error"`
+}
+
+func (s *skips) add(k *features.Skip) {
+	s.bar.clear()
+	fmt.Fprintf(s.c.App.ErrWriter, "onnxcnn: skipped %s: %v\n", k.Item.Path, k.Err)
+	s.list = append(s.list, skipped{k.Item.Path, k.Err.Error()})
+}
+
+// result is the error with which a command ends that had to skip images: total is how many there were.
+func (s *skips) result(total int) error {
+	switch n := len(s.list); {
+	case n == 0:
+		return nil
+	case n == total:
+		return fmt.Errorf("none of the %d images could be read", n)
+	default:
+		return skippedf("%d of %d images were skipped", n, total)
+	}
+}
