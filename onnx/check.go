@@ -216,18 +216,11 @@ func (c *checker) recursion(byKey map[funcKey]*Function) {
 			continue
 		}
 		call := &Node{Name: f.Name, Domain: f.Domain, OpType: "function", Outputs: []string{text(key)}}
-		var collect func(nodes []*Node)
-		collect = func(nodes []*Node) {
-			for _, n := range nodes {
-				if k := keyOf(n.Domain, n.OpType, n.Overload); byKey[k] != nil {
-					call.Inputs = append(call.Inputs, text(k))
-				}
-				for g := range n.Subgraphs() {
-					collect(g.Nodes)
-				}
+		for n := range deep(f.Nodes) {
+			if k := keyOf(n.Domain, n.OpType, n.Overload); byKey[k] != nil {
+				call.Inputs = append(call.Inputs, text(k))
 			}
 		}
-		collect(f.Nodes)
 		calls = append(calls, call)
 	}
 	if _, err := sortNodes(calls); err != nil {

@@ -39,7 +39,9 @@ func weights(names ...string) []*Tensor {
 	return list
 }
 
-func graphAttr(name string, g *Graph) *Attribute { return &Attribute{Name: name, Type: AttrGraph, Graph: g} }
+func graphAttr(name string, g *Graph) *Attribute {
+	return &Attribute{Name: name, Type: AttrGraph, Graph: g}
+}
 
 func model(g *Graph) *Model { return &Model{IRVersion: 8, Opsets: []Opset{{Version: 17}}, Graph: g} }
 

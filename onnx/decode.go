@@ -238,8 +238,14 @@ func (d *decoder) packed(num protowire.Number, name string, typ protowire.Type, 
 		return
 	}
 	b := d.payload()
-	size := map[protowire.Type]int{protowire.Fixed32Type: 4, protowire.Fixed64Type: 8}[typ]
-	if size > 0 && len(b)%size != 0 {
+	size := 1
+	switch typ {
+	case protowire.Fixed32Type:
+		size = 4
+	case protowire.Fixed64Type:
+		size = 8
+	}
+	if len(b)%size != 0 {
 		d.fail(d.f.start, "%s: %d bytes are not a whole number of %d-byte elements", name, len(b), size)
 		return
 	}

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
 // folder is where a model's external data lies. Files are opened under it only (os.Root), once each.
@@ -141,7 +140,7 @@ func (d *folder) open(location string) ([]byte, error) {
 	}
 	name = filepath.FromSlash(name)
 	// Looked at before it is opened, for opening alone has effects on devices, and again after, for it may have been
-	// exchanged in between. O_NONBLOCK keeps the open from waiting for a writer then.
+	// exchanged in between. nonblock keeps the open from waiting for a writer then.
 	info, err := d.root.Stat(name)
 	if err == nil {
 		err = usable(info)
@@ -149,7 +148,7 @@ func (d *folder) open(location string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := d.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := d.root.OpenFile(name, os.O_RDONLY|nonblock, 0)
 	if err != nil {
 		return nil, err
 	}

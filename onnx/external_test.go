@@ -75,7 +75,7 @@ func TestExternalData(t *testing.T) {
 			if got := m.Graph.Initializers[0].Float32s(); !reflect.DeepEqual(got, c.want) {
 				t.Errorf("got %v, want %v", got, c.want)
 			}
-			if plain := newSource(m.src.stored).digest(); m.Digest() == plain {
+			if plain := (&source{stored: m.src.stored}).digest(); m.Digest() == plain {
 				t.Error("the digest does not see external data")
 			}
 			n, err := ReadOptions{Dir: dir}.Parse(externalPB(c.entries...))

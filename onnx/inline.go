@@ -178,14 +178,21 @@ func (in *inliner) inner(n *Node, calls []*Function) (*Node, error) {
 	return &c, nil
 }
 
-// adopt adds the operator sets of a function to the model's.
+// adopt adds the operator sets of a function to the model's. Of those that the model has in another version the
+// function must use nothing.
 func (in *inliner) adopt(n *Node, f *Function) error {
+	used := map[string]bool{}
+	for b := range deep(f.Nodes) {
+		if key := keyOf(b.Domain, b.OpType, b.Overload); in.funcs[key] == nil {
+			used[key.domain] = true
+		}
+	}
 	for _, o := range f.Opsets {
 		key := keyOf(o.Domain, "", "")
 		i := slices.IndexFunc(in.opsets, func(p Opset) bool { return keyOf(p.Domain, "", "") == key })
 		if i < 0 {
 			in.opsets = append(in.opsets, o)
-		} else if v := in.opsets[i].Version; v != o.Version {
+		} else if v := in.opsets[i].Version; v != o.Version && used[key.domain] {
 			return &StructureError{Node: n, What: fmt.Sprintf("function %s is written in opset %d of %q, the model in %d", f.label(), o.Version, o.Domain, v)}
 		}
 	}

@@ -50,7 +50,9 @@ func function(head string, nodes ...*Node) *Function {
 	return &Function{Name: n.OpType, Domain: "f", Inputs: n.Inputs, Outputs: n.Outputs, Nodes: nodes}
 }
 
-func floatAttr(name string, v float32) *Attribute { return &Attribute{Name: name, Type: AttrFloat, F: v} }
+func floatAttr(name string, v float32) *Attribute {
+	return &Attribute{Name: name, Type: AttrFloat, F: v}
+}
 func refAttr(name, to string) *Attribute {
 	return &Attribute{Name: name, Type: AttrFloat, RefName: to}
 }
@@ -118,21 +120,22 @@ func TestInlined(t *testing.T) {
 
 func TestInlinedOpsetsAndTypes(t *testing.T) {
 	f := function("F a -> b", node("n Relu a -> s"), node("o Op s -> b"))
-	f.Opsets = []Opset{{Domain: "ai.onnx", Version: 17}, {Domain: "extra", Version: 3}}
+	f.Opsets = []Opset{{Domain: "ai.onnx", Version: 17}, {Domain: "extra", Version: 3}, {Domain: "unused", Version: 2}}
 	f.ValueInfo = []*Value{{Name: "s", Type: &Type{Elem: Float}}, {Name: "b"}, {Name: "other"}}
 	m := model(&Graph{Nodes: []*Node{fcall("f F x -> y")}})
+	m.Opsets = append(m.Opsets, Opset{Domain: "unused", Version: 1})
 	m.Functions = []*Function{f}
 	in, err := m.Inlined()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []Opset{{Version: 17}, {Domain: "extra", Version: 3}}; !reflect.DeepEqual(in.Opsets, want) {
+	if want := []Opset{{Version: 17}, {Domain: "unused", Version: 1}, {Domain: "extra", Version: 3}}; !reflect.DeepEqual(in.Opsets, want) {
 		t.Errorf("operator sets %v, want %v", in.Opsets, want)
 	}
 	if v := in.Graph.ValueInfo; len(v) != 1 || v[0].Name != "f/s" || v[0].Type.Elem != Float {
 		t.Errorf("declared values: %v, want f/s", v)
 	}
-	if len(m.Opsets) != 1 || len(m.Graph.ValueInfo) != 0 {
+	if len(m.Opsets) != 2 || len(m.Graph.ValueInfo) != 0 {
 		t.Error("the model itself was changed")
 	}
 	plain := model(&Graph{})

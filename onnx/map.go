@@ -4,9 +4,13 @@ package onnx
 
 import (
 	"os"
+	"syscall"
 
 	"github.com/edsrzf/mmap-go"
 )
+
+// nonblock opens a pipe without waiting for its other end.
+const nonblock = syscall.O_NONBLOCK
 
 // mapFile returns the content of f, memory-mapped for reading, and what gives it back.
 func mapFile(f *os.File, size int64) ([]byte, func() error, error) {

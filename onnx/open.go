@@ -18,7 +18,8 @@ import (
 // ReadOptions says how models are read. The zero value is what [Open], [Read] and [Parse] use.
 type ReadOptions struct {
 	// Dir is the folder in which external data lies. Open takes the model's own folder where Dir is empty; Read and
-	// Parse refuse external data then.
+	// Parse refuse external data then. Only regular files in it and below are read: no path with "..", no link that
+	// leads outside, and no file that has another name (hard link) besides.
 	Dir string
 	// MaxExpanded is the size in bytes up to which compressed files, and the sparse tensors of a model together, may
 	// expand; 0 stands for 16 GiB. Whatever it is, more than 64 MiB is refused if it is over 1000 times the stored size.
@@ -38,14 +39,18 @@ func (o ReadOptions) limit(stored int) int64 {
 type source struct {
 	stored   []byte   // the file as it is on disk
 	external [][]byte // further files, in the order of their first use
-	closers  []func() error
-	closed   bool
-	digest   func() string
+
+	mu      sync.Mutex // of what is below
+	closers []func() error
+	closed  bool
+	sum     string // SHA-256, once it is known
 }
 
 func (s *source) onClose(f func() error) { s.closers = append(s.closers, f) }
 
 func (s *source) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var errs []error
 	for _, f := range s.closers {
 		errs = append(errs, f())
@@ -54,17 +59,18 @@ func (s *source) close() error {
 	return errors.Join(errs...)
 }
 
-func newSource(stored []byte) *source {
-	s := &source{stored: stored}
-	s.digest = sync.OnceValue(func() string {
+func (s *source) digest() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sum == "" && !s.closed {
 		h := sha256.New()
 		h.Write(s.stored)
 		for _, b := range s.external {
 			h.Write(b)
 		}
-		return hex.EncodeToString(h.Sum(nil))
-	})
-	return s
+		s.sum = hex.EncodeToString(h.Sum(nil))
+	}
+	return s.sum
 }
 
 // Open reads a model from a file: .onnx, or that compressed with gzip or Zstandard, which is told by the content. A file
@@ -102,13 +108,13 @@ func (o ReadOptions) Open(path string) (*Model, error) {
 		if err != nil {
 			return nil, err
 		}
-		return o.load(newSource(data), path)
+		return o.load(&source{stored: data}, path)
 	}
 	data, unmap, err := mapFile(f, info.Size())
 	if err != nil {
 		return nil, err
 	}
-	src := newSource(data)
+	src := &source{stored: data}
 	src.onClose(unmap)
 	return o.load(src, path)
 }
@@ -123,7 +129,7 @@ func (o ReadOptions) Read(r io.Reader) (*Model, error) {
 }
 
 // Parse is [Parse] with options.
-func (o ReadOptions) Parse(data []byte) (*Model, error) { return o.load(newSource(data), "") }
+func (o ReadOptions) Parse(data []byte) (*Model, error) { return o.load(&source{stored: data}, "") }
 
 // load reads the model that src holds; src is closed where that fails.
 func (o ReadOptions) load(src *source, path string) (*Model, error) {
@@ -204,7 +210,8 @@ func (m *Model) Close() error {
 }
 
 // Digest returns the SHA-256 of the file that the model was read from as it was then, in hexadecimal; where weights lie in other
-// files, the SHA-256 of the file and of those behind it. It is "" for a model that was not read. Call it before Close.
+// files, the SHA-256 of the file with those behind it. It is computed at the first call, and "" for a model that was not
+// read, or that is closed before the first call.
 func (m *Model) Digest() string {
 	if m.src == nil {
 		return ""
@@ -231,7 +238,12 @@ var errClosed = errors.New("the model is closed, and its weights with it")
 
 // alive reports a model whose weights are gone.
 func (m *Model) alive() error {
-	if m.src != nil && m.src.closed {
+	if m.src == nil {
+		return nil
+	}
+	m.src.mu.Lock()
+	defer m.src.mu.Unlock()
+	if m.src.closed {
 		return errClosed
 	}
 	return nil

@@ -99,7 +99,14 @@ func TestOpen(t *testing.T) {
 	if _, err := Open(filepath.Join(t.TempDir(), "none.onnx")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("file that is not there: %v", err)
 	}
-	_, err := Open(t.TempDir())
+	m, err := Open(save(t, t.TempDir(), "m.onnx", small()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Close() != nil || m.Digest() != "" {
+		t.Error("a digest of a file that is closed")
+	}
+	_, err = Open(t.TempDir())
 	wantError(t, err, "a folder, not an ONNX file")
 	_, err = Read(iotest.ErrReader(io.ErrClosedPipe))
 	if !errors.Is(err, io.ErrClosedPipe) {

@@ -49,7 +49,7 @@ func (m *Model) write(w io.Writer, external map[*Tensor]placement, limit int64) 
 
 // Save writes the model to a file, compressed where its name ends in .gz or .zst. The file is complete or not there:
 // what had the name before stays until the new content is on the disk, and may be the file that the model was opened
-// from. With external data there is a second file, NAME.onnx.data; at no moment is there a model without its data.
+// from. A link of that name is replaced, not followed. With external data there is a second file, NAME.onnx.data; at no moment is there a model without its data.
 // (Where that name is taken, and the file system knows no hard links, the second file keeps a number behind the name.)
 func (m *Model) Save(path string, o SaveOptions) error {
 	if err := m.save(path, o); err != nil {
@@ -95,9 +95,13 @@ func (m *Model) large(o SaveOptions) []*Tensor {
 			*list = append(*list, t)
 		}
 	}
-	var graph func(g *Graph)
 	nodes := func(nodes []*Node) {
-		for _, n := range nodes {
+		for n := range deep(nodes) {
+			for g := range n.Subgraphs() {
+				for _, t := range g.Initializers {
+					add(&initializers, t)
+				}
+			}
 			for _, a := range n.Attrs {
 				if a.Type == AttrTensor || a.Type == AttrTensors { // sparse ones are small in a file
 					add(&constants, a.Tensor)
@@ -106,19 +110,13 @@ func (m *Model) large(o SaveOptions) []*Tensor {
 					}
 				}
 			}
-			for g := range n.Subgraphs() {
-				graph(g)
-			}
 		}
-	}
-	graph = func(g *Graph) {
-		for _, t := range g.Initializers {
-			add(&initializers, t)
-		}
-		nodes(g.Nodes)
 	}
 	if m.Graph != nil {
-		graph(m.Graph)
+		for _, t := range m.Graph.Initializers {
+			add(&initializers, t)
+		}
+		nodes(m.Graph.Nodes)
 	}
 	for _, f := range m.Functions {
 		nodes(f.Nodes)

@@ -139,6 +139,14 @@ func TestSaveFails(t *testing.T) {
 	if got := fileNames(t, dir); got != "m.onnx" {
 		t.Errorf("left behind: %s", got)
 	}
+	// The second file of the model that stays is not touched.
+	save(t, dir, "m.onnx.data", []byte("old"))
+	if err := good.Save(path, SaveOptions{External: true}); err == nil {
+		t.Error("saved onto a folder")
+	}
+	if b, err := os.ReadFile(path + ".data"); string(b) != "old" || fileNames(t, dir) != "m.onnx m.onnx.data" {
+		t.Errorf("%q, %v in %s", b, err, fileNames(t, dir))
+	}
 }
 
 func TestWriteLimit(t *testing.T) {

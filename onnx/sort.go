@@ -65,6 +65,24 @@ func (n *Node) Subgraphs() iter.Seq[*Graph] {
 	}
 }
 
+// deep returns nodes and those of their subgraphs.
+func deep(nodes []*Node) iter.Seq[*Node] {
+	return func(yield func(*Node) bool) {
+		for _, n := range nodes {
+			if !yield(n) {
+				return
+			}
+			for g := range n.Subgraphs() {
+				for inner := range deep(g.Nodes) {
+					if !yield(inner) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
 // Uses returns the names of the values that the node needs: its inputs, without those left out, and what its subgraphs
 // take from outside. A name may come more than once.
 func (n *Node) Uses() iter.Seq[string] {

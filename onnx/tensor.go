@@ -137,8 +137,12 @@ func (t *Tensor) Clone() *Tensor {
 	c := New(t.Type, append([]int{}, t.Shape...)...)
 	c.Name, c.Doc = t.Name, t.Doc
 	c.Metadata = append([]Entry(nil), t.Metadata...)
+	c.unknown = append([]byte(nil), t.unknown...)
+	if len(c.Raw) != len(t.Raw) { // of a type that this package does not know
+		c.Raw = make([]byte, len(t.Raw))
+	}
 	copy(c.Raw, t.Raw)
-	copy(c.Strings, t.Strings)
+	c.Strings = append([]string(nil), t.Strings...)
 	return c
 }
 
