@@ -107,5 +107,10 @@ func Layers(m *onnx.Model, inputs map[string][]int) ([]Layer, error) { return gr
 // block's last node) or prefix. The error lists the nearest names.
 func FindLayer(layers []Layer, sel string) (Layer, error) { return graph.FindLayer(layers, sel) }
 
+// FindFirstLayer is [FindLayer], but gives the first node of a block or prefix: the one from which on it is trained.
+func FindFirstLayer(layers []Layer, sel string) (Layer, error) {
+	return graph.FindFirstLayer(layers, sel)
+}
+
 // Check lists all problems of a model at once.
 func Check(m *onnx.Model) []Problem { return graph.Check(m) }

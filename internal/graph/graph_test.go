@@ -617,6 +617,17 @@ func TestBranchesFinish(t *testing.T) {
 	}
 }
 
+// Running mean and variance are no parameters of a BatchNormalization: scale and shift are.
+func TestLayerParamsOfBatchNormalization(t *testing.T) {
+	ones := onnx.Of([]int{4}, []float32{1, 1, 1, 1})
+	m := build(13).in("x", onnx.Float, -1, 4, 8, 8).weight("s", ones).weight("b", ones).weight("m", ones).weight("v", ones).
+		node("y = BatchNormalization(x, s, b, m, v)").out("y")
+	layers, err := Layers(m, nil)
+	if err != nil || len(layers) != 1 || layers[0].Params != 8 {
+		t.Errorf("%+v, %v; want one layer of 8 parameters", layers, err)
+	}
+}
+
 func TestLayers(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 8))
 	m := build(13).in("x", onnx.Float, -1, 3, 8, 8).weight("conv.weight", random(r, 4, 3, 3, 3)).weight("conv.bias", random(r, 4)).
@@ -645,6 +656,11 @@ func TestLayers(t *testing.T) {
 	for sel, want := range map[string]int{"0": 0, "3": 3, "r": 1, "block1": 1, "/block1/": 1, "/block1/conv/Conv": 0, "f_": 2, "fc": 3} {
 		if l, err := FindLayer(layers, sel); err != nil || l.Index != want {
 			t.Errorf("%q: %d, %v, want %d", sel, l.Index, err, want)
+		}
+	}
+	for sel, want := range map[string]int{"3": 3, "r": 1, "block1": 0, "/block1/relu/Relu": 1, "fc": 3} {
+		if l, err := FindFirstLayer(layers, sel); err != nil || l.Index != want {
+			t.Errorf("first of %q: %d, %v, want %d", sel, l.Index, err, want)
 		}
 	}
 	for _, sel := range []string{"4", "-1", "blok1", ""} {

@@ -19,7 +19,7 @@ type Layer struct {
 	Output   string // name of the value it computes
 	Shape    []int  // of the output; nil where it is not known
 	Err      error  // why Shape is not known, where a node does not fit the input's shape
-	Params   int    // elements of the weights it reads
+	Params   int    // elements of the weights it reads; running statistics of a normalisation are none
 	MultAdds int    // multiplications with weights for the given input; 0 where Shape is not known
 	Node     *onnx.Node
 }
@@ -91,8 +91,8 @@ func (p *Program) layers(r inference) []Layer {
 		if l.Name == "" {
 			l.Name = l.Output
 		}
-		for _, in := range s.in {
-			if in >= 0 {
+		for i, in := range s.in {
+			if in >= 0 && !(s.node.OpType == "BatchNormalization" && i > 2) {
 				l.Params += weights[in]
 			}
 		}
@@ -142,17 +142,29 @@ func (p *Program) weights() []int {
 }
 
 // FindLayer selects a layer by its number, node name, the name of the value it computes, its block (a scope of node
-// names, as "layer4" in "/layer4/layer4.0/conv1/Conv": then it is the block's last node), or a unique prefix of node
-// names. The error lists the nearest names.
+// names, as "layer4" in "/layer4/layer4.0/conv1/Conv": then it is the block's last node), or a prefix of node names (the
+// last node that has it). The error lists the nearest names.
 func FindLayer(layers []Layer, sel string) (Layer, error) {
+	_, last, err := findLayers(layers, sel)
+	return last, err
+}
+
+// FindFirstLayer is FindLayer, but gives the first node of a block or prefix: the one from which on the block is trained.
+func FindFirstLayer(layers []Layer, sel string) (Layer, error) {
+	first, _, err := findLayers(layers, sel)
+	return first, err
+}
+
+// findLayers returns the first and the last of the layers that sel selects.
+func findLayers(layers []Layer, sel string) (first, last Layer, err error) {
 	if i, err := strconv.Atoi(sel); err == nil {
 		if i < 0 || i >= len(layers) {
-			return Layer{}, fmt.Errorf("there is no layer %d: the model has layers 0 to %d", i, len(layers)-1)
+			return Layer{}, Layer{}, fmt.Errorf("there is no layer %d: the model has layers 0 to %d", i, len(layers)-1)
 		}
-		return layers[i], nil
+		return layers[i], layers[i], nil
 	}
 	if sel == "" {
-		return Layer{}, errors.New("no layer is named")
+		return Layer{}, Layer{}, errors.New("no layer is named")
 	}
 	for _, match := range []func(Layer) bool{
 		func(l Layer) bool { return l.Name == sel || l.Output == sel },
@@ -160,17 +172,20 @@ func FindLayer(layers []Layer, sel string) (Layer, error) {
 		func(l Layer) bool { return strings.HasPrefix(l.Name, sel) },
 		func(l Layer) bool { return inWeights(l.Node, sel) },
 	} {
-		found := -1
-		for i, l := range layers {
+		found := false
+		for _, l := range layers {
 			if match(l) {
-				found = i
+				if !found {
+					first, found = l, true
+				}
+				last = l
 			}
 		}
-		if found >= 0 {
-			return layers[found], nil
+		if found {
+			return first, last, nil
 		}
 	}
-	return Layer{}, fmt.Errorf("there is no layer %q; near it: %s", sel, strings.Join(near(layers, sel), ", "))
+	return Layer{}, Layer{}, fmt.Errorf("there is no layer %q; near it: %s", sel, strings.Join(near(layers, sel), ", "))
 }
 
 // inBlock reports whether a node's name has the block among its scopes: separated by "/", or by "." at the start.
