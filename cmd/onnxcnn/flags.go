@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/onnxcnn/onnxcnn/backend"
 	"github.com/urfave/cli/v2"
 )
 
@@ -44,6 +45,15 @@ func sharedFlags() []cli.Flag {
 // engineFlags are the shared flags of commands that run a network, followed by more.
 func engineFlags(more ...cli.Flag) []cli.Flag {
 	return slices.Concat(more, []cli.Flag{providerFlag(), threadsFlag(), quietFlag()})
+}
+
+// engineOptions returns what engineFlags say.
+func engineOptions(c *cli.Context) backend.Options {
+	o := backend.Options{Provider: c.String("provider"), Threads: c.Int("threads")}
+	if !c.Bool("quiet") {
+		o.Warn = func(msg string) { advise(c, "warning: %s", msg) }
+	}
+	return o
 }
 
 // modelArg returns the command's first argument, the model's file name, and the arguments after it.

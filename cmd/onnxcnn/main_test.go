@@ -2,12 +2,16 @@ package main
 
 import (
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
 
+	"github.com/onnxcnn/onnxcnn/internal/atomicfile"
+	"github.com/onnxcnn/onnxcnn/internal/npz"
+	"github.com/onnxcnn/onnxcnn/onnx"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -33,6 +37,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits,
 			"cut":   cut,
+			"array": array,
 		},
 	})
 }
@@ -60,4 +65,23 @@ func cut(ts *testscript.TestScript, _ bool, args []string) {
 	data, err := os.ReadFile(ts.MkAbs(args[0]))
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), data[:len(data)/2], 0o666))
+}
+
+// array FILE SHAPE [TYPE] writes an npy file with the values -0.6, 0.1, 0.8, -0.5, ... (element i is (7i mod 13 - 6)/10).
+func array(ts *testscript.TestScript, _ bool, args []string) {
+	shape, err := parseShape(args[1])
+	ts.Check(err)
+	values := make([]float32, onnx.NumElements(shape))
+	for i := range values {
+		values[i] = float32(i*7%13-6) / 10
+	}
+	t := onnx.Of(shape, values)
+	if len(args) > 2 && args[2] == "float64" {
+		wide := make([]float64, len(values))
+		for i, v := range values {
+			wide[i] = float64(v)
+		}
+		t = onnx.Of(shape, wide)
+	}
+	ts.Check(atomicfile.Write(ts.MkAbs(args[0]), func(w io.Writer) error { return npz.WriteNPY(w, t) }))
 }
