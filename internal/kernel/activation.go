@@ -35,12 +35,14 @@ const (
 func (a Activation) bounds() (lo, hi float32, ok bool) {
 	switch a.Kind {
 	case Relu:
-		return 0, float32(math.Inf(1)), true
+		return 0, inf32, true
 	case Clip:
 		return a.A, a.B, true
 	}
 	return 0, 0, false
 }
+
+var inf32 = float32(math.Inf(1))
 
 // String names the activation.
 func (a Activation) String() string {

@@ -1,6 +1,9 @@
 package kernel
 
-import "unsafe"
+import (
+	"math/bits"
+	"unsafe"
+)
 
 // MaxNR bounds NR of every table, so that callers can have arrays of a panel's columns.
 const MaxNR = 32
@@ -154,23 +157,17 @@ func packLanesGo(l *Lanes, nr int) {
 	for r := range l.Rows {
 		dst := unsafe.Slice(at(l.Dst, r*l.DstStep), nr)
 		src := at(l.Src, l.Base+r*l.SrcStep)
-		for i := range dst {
-			dst[i] = 0
-		}
+		clear(dst)
 		if l.Runs < 0 {
-			for i := range dst {
-				if l.Mask[0]>>i&1 != 0 {
-					dst[i] = *at(src, int(l.Index[i]))
-				}
+			for m := l.Mask[0]; m != 0; m &= m - 1 {
+				i := bits.TrailingZeros32(m)
+				dst[i] = *at(src, int(l.Index[i]))
 			}
 			continue
 		}
-		for s := range l.Runs {
-			for i := range dst {
-				if l.Mask[s]>>i&1 != 0 {
-					dst[i] = *at(src, l.Off[s]+i)
-				}
-			}
+		for s, m := range l.Mask[:l.Runs] {
+			lane, n := bits.TrailingZeros32(m), bits.OnesCount32(m)
+			copy(dst[lane:], unsafe.Slice(at(src, l.Off[s]+lane), n))
 		}
 	}
 }
