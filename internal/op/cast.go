@@ -59,7 +59,8 @@ func typeNamed(name string) (onnx.DataType, error) {
 //   - Floating-point types round to nearest, ties to even; out of range becomes infinity. The float8 types saturate, or
 //     without attribute saturate become infinity or NaN.
 //   - Floating-point to integer cuts the fraction. What is out of range, which ONNX leaves undefined, becomes the
-//     nearest number of the type, and NaN 0: the same on every machine.
+//     nearest number of the type, and NaN 0: the same on every machine. Integers under 8 bits keep the low bits of
+//     the cut number, as the ONNX reference does.
 //   - Integer to integer keeps the low bits.
 //   - Everything but 0 (NaN, too) is true; truth values are 1 and 0.
 //   - Strings are numbers in decimal.

@@ -272,7 +272,7 @@ func fromInt64s[T integer](y []T, n []int64) {
 }
 
 // writeFloats writes floating-point numbers from element lo on. Integer types cut the fraction and are bounded by
-// their range.
+// their range; those under 8 bits keep the low bits.
 func writeFloats(y *onnx.Tensor, lo int, f []float64, opt castOptions) {
 	switch y.Type {
 	case onnx.Bool:
@@ -296,16 +296,10 @@ func writeFloats(y *onnx.Tensor, lo int, f []float64, opt castOptions) {
 		bound(onnx.Data[uint32](y)[lo:], f, 0, math.MaxUint32)
 	case onnx.Uint64:
 		bound(onnx.Data[uint64](y)[lo:], f, 0, math.MaxUint64)
-	case onnx.Int4, onnx.Int2:
-		bits := y.Type.Bits()
-		top := 1<<(bits-1) - 1
-		for i, v := range f {
-			setPacked(y.Raw, lo+i, bits, uint8(bounded(v, int8(-top-1), int8(top))))
-		}
-	case onnx.Uint4, onnx.Uint2:
+	case onnx.Int4, onnx.Uint4, onnx.Int2, onnx.Uint2:
 		bits := y.Type.Bits()
 		for i, v := range f {
-			setPacked(y.Raw, lo+i, bits, bounded(v, 0, uint8(1<<bits-1)))
+			setPacked(y.Raw, lo+i, bits, uint8(bounded(v, math.MinInt64, int64(math.MaxInt64))))
 		}
 	case onnx.Float:
 		y := y.Float32s()[lo:]

@@ -20,14 +20,14 @@ var miniFloats = map[onnx.DataType]*miniFloat{
 	onnx.BFloat16:       {bits: 16, man: 7, bias: 127, max: 0x7f7f, nan: 0x7fc0, inf: 0x7f80},
 	onnx.Float8E4M3FN:   {bits: 8, man: 3, bias: 7, max: 0x7e, nan: 0x7f},
 	onnx.Float8E4M3FNUZ: {bits: 8, man: 3, bias: 8, max: 0x7f, nan: 0x80, fnuz: true},
-	onnx.Float8E5M2:     {bits: 8, man: 2, bias: 15, max: 0x7b, nan: 0x7f, inf: 0x7c},
+	onnx.Float8E5M2:     {bits: 8, man: 2, bias: 15, max: 0x7b, nan: 0x7e, inf: 0x7c},
 	onnx.Float8E5M2FNUZ: {bits: 8, man: 2, bias: 16, max: 0x7f, nan: 0x80, fnuz: true},
 	onnx.Float4E2M1:     {bits: 4, man: 1, bias: 1, max: 0x7},
 }
 
 // encode rounds to the nearest number of the format, ties to even. What is beyond the greatest one, infinities
 // included, becomes that one where saturate is set, else an infinity or, in formats without, a NaN. Formats without
-// NaN take it for 0 and always saturate.
+// NaN take it for -0, as the ONNX reference does, and always saturate.
 func (m *miniFloat) encode(f float64, saturate bool) uint16 {
 	sign := uint16(0)
 	if math.Signbit(f) {
@@ -35,7 +35,7 @@ func (m *miniFloat) encode(f float64, saturate bool) uint16 {
 	}
 	if f != f {
 		if m.nan == 0 {
-			return 0
+			return 1 << (m.bits - 1)
 		}
 		if m.fnuz {
 			sign = 0
