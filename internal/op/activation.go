@@ -136,20 +136,15 @@ type signed interface {
 
 func relu[T signed](y, x []T) {
 	for i, v := range x {
-		if v < 0 {
-			v = 0
-		}
-		y[i] = v
+		y[i] = max(v, 0)
 	}
 }
 
+// leakyRelu has no branch, which would go wrong half of the time.
 func leakyRelu[T float](alpha T) func(y, x []T) {
 	return func(y, x []T) {
 		for i, v := range x {
-			if v < 0 {
-				v *= alpha
-			}
-			y[i] = v
+			y[i] = max(v, 0) + alpha*min(v, 0)
 		}
 	}
 }
@@ -219,7 +214,7 @@ var geluKernels = floats1(func(y, x []float32) {
 // gelu32 uses the complement where 1+erf would cancel.
 func gelu32(x float32) float32 {
 	if x < -1.4142135 {
-		return float32(0.5 * float64(x) * math.Erfc(-float64(x)/math.Sqrt2))
+		return 0.5 * x * erfcTail32(x*-0.70710678)
 	}
 	return 0.5 * x * (1 + erf32(x*0.70710678))
 }

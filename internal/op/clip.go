@@ -11,7 +11,7 @@ func init() {
 	register(Def{Type: "Clip", Since: 1, MinIn: 1, MaxIn: 3, MaxOut: 1, New: newClip})
 }
 
-// clip is min(max(x, lo), hi): where lo > hi all is hi. NaN stays NaN. Bounds are attributes before opset 11, and
+// clip is min(max(x, lo), hi): where lo > hi all is hi. NaN stays NaN, and a bound that is NaN makes all NaN. Bounds are attributes before opset 11, and
 // inputs (scalars, or tensors of one element) after that; either may be left out.
 type clip struct {
 	attrs  bool
@@ -95,29 +95,17 @@ func clipOf[T real](rt *Runtime, x, lo, hi, y *onnx.Tensor) {
 		case lo != nil && hi != nil:
 			l, h := onnx.Data[T](lo)[0], onnx.Data[T](hi)[0]
 			for i, v := range xs {
-				if v < l {
-					v = l
-				}
-				if v > h {
-					v = h
-				}
-				ys[i] = v
+				ys[i] = min(max(v, l), h)
 			}
 		case lo != nil:
 			l := onnx.Data[T](lo)[0]
 			for i, v := range xs {
-				if v < l {
-					v = l
-				}
-				ys[i] = v
+				ys[i] = max(v, l)
 			}
 		case hi != nil:
 			h := onnx.Data[T](hi)[0]
 			for i, v := range xs {
-				if v > h {
-					v = h
-				}
-				ys[i] = v
+				ys[i] = min(v, h)
 			}
 		default:
 			copy(ys, xs)

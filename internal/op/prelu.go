@@ -62,21 +62,16 @@ func (o prelu) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 	return nil
 }
 
+// slope has no branch, which would go wrong half of the time; one of the two terms is 0.
 func slope[T real](y, x, s []T) {
 	if len(s) < len(y) {
 		k := s[0]
 		for i, v := range x {
-			if v < 0 {
-				v *= k
-			}
-			y[i] = v
+			y[i] = max(v, 0) + k*min(v, 0)
 		}
 		return
 	}
 	for i, v := range x {
-		if v < 0 {
-			v *= s[i]
-		}
-		y[i] = v
+		y[i] = max(v, 0) + s[i]*min(v, 0)
 	}
 }
