@@ -84,7 +84,7 @@ func (p pad) plan(in []Info) (plan []padAxis, known bool, err error) {
 	for i, axis := range axes {
 		before, after := pads[i], pads[len(axes)+i]
 		a := &plan[axis]
-		if abs := max(before, -before, after, -after); abs < 0 || abs > maxElements {
+		if min(before, after) < -maxElements || max(before, after) > maxElements {
 			return nil, false, fmt.Errorf("pads %d and %d along dimension %d are too large", before, after, axis)
 		}
 		a.cut0, a.add0 = max(-before, 0), max(before, 0)
