@@ -130,28 +130,6 @@ func TestResize(t *testing.T) {
 	}
 }
 
-func TestUpsample(t *testing.T) {
-	x := seq([]int{1, 1, 2, 2}, 1, 4)
-	up := tensors{f32([]int{1, 1, 2, 4}, 1, 1, 2, 2, 3, 3, 4, 4)}
-	runCases(t, []opCase{
-		{name: "opset 1", opset: 1, node: node("Upsample", 1, 1, attrs{"height_scale": float32(1), "width_scale": float32(2)}), in: tensors{x}, want: up},
-		{name: "opset 1 bilinear", opset: 1, node: node("Upsample", 1, 1, attrs{"height_scale": float32(1), "width_scale": float32(2), "mode": "bilinear"}), in: tensors{x}, want: tensors{f32([]int{1, 1, 2, 4}, 1, 1.5, 2, 2, 3, 3.5, 4, 4)}},
-		{name: "opset 9", opset: 9, node: node("Upsample", 2, 1, nil), in: tensors{x, f32([]int{4}, 1, 1, 1, 2)}, want: up},
-		{name: "opset 13", opset: 13, node: node("Upsample", 2, 1, nil), in: tensors{x, f32([]int{4}, 1, 1, 1, 2)}, want: up},
-		{name: "no scales", opset: 7, node: node("Upsample", 1, 1, nil), in: tensors{x}, wantErr: "scales are missing"},
-		{name: "mode", opset: 9, node: node("Upsample", 2, 1, attrs{"mode": "cubic"}), in: tensors{x, f32([]int{4}, 1, 1, 1, 2)}, wantErr: "\"cubic\" is not one of"},
-	})
-}
-
-// A tiny scale with antialias reaches over the whole input: the mean, and no table that grows without bound.
-func TestResizeReach(t *testing.T) {
-	s := sampling{mode: "linear", coords: "half_pixel", antialias: true}
-	f := s.filterFor(resizeAxis{in: 4, out: 1, scale: 1e-9, length: 4e-9, end: 1})
-	if f.taps > 100 {
-		t.Fatalf("%d taps for 4 elements", f.taps)
-	}
-}
-
 func BenchmarkResize(b *testing.B) {
 	rt := &Runtime{Pool: par.Shared(0)}
 	for _, c := range []struct{ mode, coords string }{{"nearest", "asymmetric"}, {"linear", "half_pixel"}, {"cubic", "half_pixel"}} {
