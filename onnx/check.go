@@ -123,9 +123,8 @@ func (c *checker) nodes(nodes []*Node, scope *names) {
 	if !sortable {
 		return
 	}
-	if _, err := sortNodes(nodes); err != nil {
-		s := *err.(*StructureError)
-		c.fault(s.Node, s.Value, "%s", s.What)
+	if _, f := sortNodes(nodes); f != nil {
+		c.fault(f.Node, f.Value, "%s", f.What)
 	}
 }
 
@@ -223,8 +222,7 @@ func (c *checker) recursion(byKey map[funcKey]*Function) {
 		}
 		calls = append(calls, call)
 	}
-	if _, err := sortNodes(calls); err != nil {
-		s := err.(*StructureError)
-		c.fault(nil, "", "function %s calls itself: %s", s.Node.Name, s.What)
+	if _, f := sortNodes(calls); f != nil {
+		c.fault(nil, "", "function %s calls itself: %s", f.Node.Name, f.What)
 	}
 }

@@ -128,8 +128,8 @@ type labelled interface{ label() string }
 
 // within prefixes a fault found inside a field with the field's name, its index where that is not negative, and its label.
 func (d *decoder) within(name string, index int, v any) {
-	e, ok := d.err.(*FormatError)
-	if !ok {
+	var e *FormatError
+	if !errors.As(d.err, &e) {
 		return
 	}
 	if index >= 0 {

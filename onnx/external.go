@@ -182,6 +182,6 @@ func usable(info fs.FileInfo) error {
 
 func (d *folder) close() {
 	if d.root != nil {
-		d.root.Close()
+		_ = d.root.Close() // a folder that was only read
 	}
 }

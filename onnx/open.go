@@ -225,7 +225,7 @@ func ParseTensor(data []byte) (*Tensor, error) {
 	d := &decoder{data: data, f: field{end: len(data)}, dir: new(folder)}
 	t := decodeTensor(d)
 	if d.err != nil {
-		if f, ok := d.err.(*FormatError); ok && f.Field == "" && t.Name != "" {
+		if f := (*FormatError)(nil); errors.As(d.err, &f) && f.Field == "" && t.Name != "" {
 			f.Field = fmt.Sprintf("tensor %q", t.Name)
 		}
 		return nil, d.err

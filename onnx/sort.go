@@ -144,10 +144,16 @@ func (g *Graph) defined() map[string]bool {
 // Sort returns the graph's nodes in an order in which every node comes after those whose outputs it or its subgraphs
 // use. Nodes that stand in such an order already stay where they are. Names that no node produces are taken as given
 // from outside. A cycle, and a name that two nodes produce, is a [*StructureError].
-func (g *Graph) Sort() ([]*Node, error) { return sortNodes(g.Nodes) }
+func (g *Graph) Sort() ([]*Node, error) {
+	sorted, fault := sortNodes(g.Nodes)
+	if fault != nil {
+		return nil, fault
+	}
+	return sorted, nil
+}
 
 // sortNodes visits nodes in order, and before each those that it needs (depth first, with a stack of its own).
-func sortNodes(nodes []*Node) ([]*Node, error) {
+func sortNodes(nodes []*Node) ([]*Node, *StructureError) {
 	producer := make(map[string]int, len(nodes))
 	for i, n := range nodes {
 		for _, name := range n.Outputs {

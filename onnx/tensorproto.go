@@ -167,14 +167,9 @@ func (w *tensorProto) fill(t *Tensor, d *decoder) error {
 		w.keep(t)
 		return nil
 	}
-	from := -1 // the typed field that holds data
-	for i := range dataFields {
-		if len(w.data[i]) > 0 || i == stringData && len(w.strings) > 0 {
-			if from >= 0 {
-				return fmt.Errorf("data is given both as %s and as %s", dataFields[from].name, dataFields[i].name)
-			}
-			from = i
-		}
+	from, err := w.given()
+	if err != nil {
+		return err
 	}
 	want := home(t.Type)
 	switch {
@@ -207,6 +202,21 @@ func (w *tensorProto) fill(t *Tensor, d *decoder) error {
 		t.Raw = bools(t.Raw)
 	}
 	return nil
+}
+
+// given returns which typed field has data, -1 where none has.
+func (w *tensorProto) given() (int, error) {
+	from := -1
+	for i, f := range dataFields {
+		switch {
+		case len(w.data[i]) == 0 && (i != stringData || len(w.strings) == 0):
+		case from >= 0:
+			return 0, fmt.Errorf("data is given both as %s and as %s", dataFields[from].name, f.name)
+		default:
+			from = i
+		}
+	}
+	return from, nil
 }
 
 // size reports data that is longer or shorter than n elements.
