@@ -3,6 +3,7 @@ package features
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -138,7 +139,7 @@ func List(r io.Reader) (*Dataset, error) {
 		}
 	}
 	if len(d.Items) == 0 {
-		return nil, &EmptyError{Where: "list of files"}
+		return nil, errors.New("the list of images is empty")
 	}
 	return d, nil
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/onnxcnn/onnxcnn/features"
-	"github.com/onnxcnn/onnxcnn/onnx"
 	"github.com/onnxcnn/onnxcnn/zoo"
 )
 
@@ -87,7 +86,7 @@ func extractFeatures(c *cli.Context) error {
 		_, err := imagesOf(c, nil)
 		return err
 	}
-	m, err := onnx.Open(model)
+	m, err := openModel(model)
 	if err != nil {
 		return err
 	}
@@ -148,9 +147,8 @@ func extractFeatures(c *cli.Context) error {
 		}
 		err = printJSON(c, e)
 	case !c.Bool("quiet"):
-		shape := strings.ReplaceAll(strings.Trim(fmt.Sprint(file.Shape()), "[]"), " ", "x")
 		fmt.Fprintf(c.App.Writer, "%s: %d rows of %s from layer %s in %v (%.1f images/s)\n",
-			out, file.Rows(), shape, x.Layer(), done.Elapsed.Round(10*time.Millisecond), done.Rate)
+			out, file.Rows(), formatShape(file.Shape()), x.Layer(), done.Elapsed.Round(10*time.Millisecond), done.Rate)
 	}
 	return errors.Join(err, result)
 }

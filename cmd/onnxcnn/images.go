@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -24,19 +25,17 @@ func imagesOf(c *cli.Context, args []string) (*features.Dataset, error) {
 	if len(args) == 0 {
 		return nil, withHint(usagef("which images? Give files or folders, or - to read a list of files from the standard input"), "%s", seeHelp(c.Command))
 	}
+	if i := slices.Index(args, "-"); i >= 0 && slices.Contains(args[i+1:], "-") {
+		return nil, usagef("- is given twice, but the standard input can be read only once")
+	}
 	var sets []*features.Dataset
-	stdin := false
 	for _, arg := range args {
 		var d *features.Dataset
 		var err error
-		switch {
-		case arg != "-":
-			d, err = features.Open(arg)
-		case stdin:
-			err = usagef("the standard input can be read once: - is given twice")
-		default:
-			stdin = true
+		if arg == "-" {
 			d, err = features.List(c.App.Reader)
+		} else {
+			d, err = features.Open(arg)
 		}
 		var missing *fs.PathError
 		if errors.As(err, &missing) && errors.Is(err, fs.ErrNotExist) {

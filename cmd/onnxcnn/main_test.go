@@ -35,9 +35,10 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits,
-			"cut":   cut,
-			"array": array,
+			"exits":   exits,
+			"cut":     cut,
+			"array":   array,
+			"picture": picture,
 		},
 	})
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/onnxcnn/onnxcnn/features"
-	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
 func predictCommand() *cli.Command {
@@ -64,7 +63,7 @@ func predict(c *cli.Context) error {
 		_, err := imagesOf(c, nil)
 		return err
 	}
-	m, err := onnx.Open(model)
+	m, err := openModel(model)
 	if err != nil {
 		return err
 	}
@@ -142,7 +141,7 @@ func labelOf(s features.Score) string {
 func readLabels(file string) ([]string, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return nil, err
+		return nil, missingFile(file, err)
 	}
 	var labels []string
 	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("[")) {
