@@ -133,7 +133,7 @@ func (f *Filter) Run(pool *par.Pool, alloc func(int) []float32, s *Shape, a *Arg
 	case GEMM, Pointwise:
 		f.gemm(pool, alloc, s, a, alg == Pointwise)
 	case Depthwise:
-		f.depthwise(pool, s, a)
+		f.depthwise(pool, alloc, s, a)
 	default:
 		Plain(pool, s, a.X, f.raw, a.Bias, a.Y)
 		f.table.Finish(pool, a.Y, a.Res, a.Act)

@@ -4,76 +4,103 @@ import (
 	"github.com/onnxcnn/onnxcnn/internal/par"
 )
 
-// depthwise computes a convolution with one input channel a group, plane by plane: each row of the output is the sum,
-// over the kernel's positions, of a row of the input times a weight.
-func (f *Filter) depthwise(pool *par.Pool, s *Shape, a *Args) {
+// longRow is from how many columns on rows of the output are computed one by one: shorter ones are computed all at
+// once, with what lies between them, to fill the vectors.
+const longRow = 32
+
+// depthwise computes a convolution with one input channel a group, plane by plane: each output is the sum of the
+// kernel's weights times elements of the spread input.
+func (f *Filter) depthwise(pool *par.Pool, alloc func(int) []float32, s *Shape, a *Args) {
 	geo := newGeometry(s)
+	sp := newSpread(&geo)
 	perGroup := f.m / f.groups
-	planes := geo.n * geo.m
-	work := geo.outPlane * geo.taps
-	pool.For(planes, max(1, 1<<15/max(work, 1)), func(lo, hi int) {
-		for p := lo; p < hi; p++ {
-			image, m := p/geo.m, p%geo.m
-			x := a.X[(image*geo.c+m/perGroup)*geo.plane:][:geo.plane]
-			y := a.Y[p*geo.outPlane:][:geo.outPlane]
+	flat := (geo.out[1]-1)*sp.cols + geo.out[2]
+	each := geo.in[0]*sp.slice + flat
+	scratch := alloc(pool.Threads() * each)
+	work := geo.outPlane*geo.taps/8 + geo.plane
+	pool.ForWorker(geo.n*geo.m, max(1, 1<<14/max(work, 1)), func(worker, lo, hi int) {
+		mine := scratch[worker*each:][:each]
+		p := planes{f: f, geometry: &geo, spread: sp, buf: mine[flat:], flat: mine[:flat]}
+		last := -1
+		for i := lo; i < hi; i++ {
+			image, m := i/geo.m, i%geo.m
+			if channel := image*geo.c + m/perGroup; channel != last {
+				p.load(a.X[channel*geo.plane:][:geo.plane])
+				last = channel
+			}
+			y := a.Y[i*geo.outPlane:][:geo.outPlane]
 			bias := float32(0)
 			if a.Bias != nil {
 				bias = a.Bias[m]
 			}
-			depthwisePlane(&geo, x, f.raw[m*geo.taps:][:geo.taps], y, bias)
+			p.convolve(f.raw[m*geo.taps:][:geo.taps], y, bias)
 			if a.Res != nil {
-				f.table.Add(y, y, a.Res[p*geo.outPlane:])
+				f.table.Add(y, y, a.Res[i*geo.outPlane:])
 			}
 			f.table.Apply(a.Act, y)
 		}
 	})
 }
 
-// depthwisePlane convolves one plane.
-func depthwisePlane(g *geometry, x, w, y []float32, bias float32) {
-	for oz := range g.out[0] {
-		for oy := range g.out[1] {
-			row := y[(oz*g.out[1]+oy)*g.out[2]:][:g.out[2]]
-			for i := range row {
-				row[i] = bias
+// planes convolves one plane after the other.
+type planes struct {
+	f *Filter
+	*geometry
+	*spread
+	x    []float32 // the input channel in the spread's layout
+	buf  []float32 // memory for it
+	flat []float32 // outputs of a slice, with what lies between rows
+
+	offs []int // kernels with three axes: the positions that lie inside the input
+	ws   []float32
+}
+
+// load makes a channel the input.
+func (p *planes) load(x []float32) {
+	if p.same() {
+		p.x = x
+		return
+	}
+	p.x = p.buf
+	for z := range p.in[0] {
+		p.fill(p.buf[z*p.slice:][:p.slice], x[z*p.in[1]*p.in[2]:])
+	}
+}
+
+// convolve computes an output channel.
+func (p *planes) convolve(w, y []float32, bias float32) {
+	for z := range p.out[0] {
+		x, offs, ws := p.x, p.tap, w
+		if p.in[0] > 1 || p.ker[0] > 1 || p.pad[0] > 0 {
+			offs, ws = p.inside(z, w)
+		}
+		out := y[z*p.out[1]*p.out[2]:][:p.out[1]*p.out[2]]
+		if p.out[2] >= longRow {
+			for i := range p.out[1] {
+				p.f.table.Taps(out[i*p.out[2]:][:p.out[2]], x[i*p.cols:], offs, ws, bias)
 			}
-			for kz := range g.ker[0] {
-				iz := oz*g.stride[0] - g.pad[0] + kz*g.dilate[0]
-				if uint(iz) >= uint(g.in[0]) {
-					continue
-				}
-				for ky := range g.ker[1] {
-					iy := oy*g.stride[1] - g.pad[1] + ky*g.dilate[1]
-					if uint(iy) >= uint(g.in[1]) {
-						continue
-					}
-					src := x[(iz*g.in[1]+iy)*g.in[2]:][:g.in[2]]
-					taps := w[(kz*g.ker[1]+ky)*g.ker[2]:][:g.ker[2]]
-					for kx, v := range taps {
-						off := kx*g.dilate[2] - g.pad[2]
-						lo, hi := inside(g.out[2], g.stride[2], off, g.in[2])
-						addRow(row[lo:hi], src, lo*g.stride[2]+off, g.stride[2], v)
-					}
-				}
-			}
+			continue
+		}
+		p.f.table.Taps(p.flat, x, offs, ws, bias)
+		for i := range p.out[1] {
+			copy(out[i*p.out[2]:][:p.out[2]], p.flat[i*p.cols:])
 		}
 	}
 }
 
-// addRow adds v times every step-th element of src from off on to dst.
-func addRow(dst, src []float32, off, step int, v float32) {
-	if len(dst) == 0 {
-		return
-	}
-	src = src[off:]
-	if step == 1 {
-		src = src[:len(dst)]
-		for i, s := range src {
-			dst[i] += v * s
+// inside returns offsets and weights of those positions of the kernel whose slice lies inside the input.
+func (p *planes) inside(z int, w []float32) ([]int, []float32) {
+	p.offs, p.ws = p.offs[:0], p.ws[:0]
+	n := len(p.tap)
+	for kz := range p.ker[0] {
+		iz := z*p.stride[0] - p.pad[0] + kz*p.dilate[0]
+		if uint(iz) >= uint(p.in[0]) {
+			continue
 		}
-		return
+		for t, off := range p.tap {
+			p.offs = append(p.offs, iz*p.slice+off)
+			p.ws = append(p.ws, w[kz*n+t])
+		}
 	}
-	for i := range dst {
-		dst[i] += v * src[i*step]
-	}
+	return p.offs, p.ws
 }

@@ -15,6 +15,11 @@ func (f *Filter) gemm(pool *par.Pool, alloc func(int) []float32, s *Shape, a *Ar
 	}
 	rows := f.m / f.groups
 	src := &columns{table: f.table, geometry: geo, workers: make([]panelPlan, pool.Threads())}
+	x, plane := a.X, geo.plane
+	if spreadPays(&geo) {
+		src.spread = newSpread(&geo)
+		x, plane = src.spreadInput(pool, alloc, a.X), src.spread.slice
+	}
 	out := kernel.Output{LD: geo.outPlane, Cols: geo.outPlane, Image: geo.m * geo.outPlane}
 	ep := kernel.Epilogue{Act: a.Act}
 	var scratch []float32 // one group's, used again by the next
@@ -25,7 +30,7 @@ func (f *Filter) gemm(pool *par.Pool, alloc func(int) []float32, s *Shape, a *Ar
 		return scratch[:n]
 	}
 	for g := range f.groups {
-		src.x = a.X[g*f.c*geo.plane:]
+		src.x = x[g*f.c*plane:]
 		out.C = a.Y[g*rows*geo.outPlane:]
 		if a.Res != nil {
 			out.Res = a.Res[g*rows*geo.outPlane:]
@@ -43,6 +48,41 @@ type columns struct {
 	geometry
 	x       []float32 // from the group's first channel on
 	workers []panelPlan
+
+	spread *spread // x is in this layout; nil: it is the input itself
+	rows   []int   // with it, where each row of the matrix starts
+}
+
+const (
+	fewChannels = 8       // inputs with fewer are spread: there are too few rows a position of the kernel otherwise
+	mostSpread  = 1 << 24 // elements of a spread input, at most
+)
+
+// spreadPays decides whether to copy the input into a spread layout first. It costs one pass over the input, and saves
+// gathering elements one by one where the stride is not 1.
+func spreadPays(g *geometry) bool {
+	if g.taps == 1 || g.in[0] > 1 || g.ker[0] > 1 || g.pad[0] > 0 || g.stride[2] == 1 && g.c/g.groups >= fewChannels {
+		return false
+	}
+	return g.n*g.c*newSpread(g).slice <= mostSpread
+}
+
+// spreadInput copies the whole input into the spread layout.
+func (c *columns) spreadInput(pool *par.Pool, alloc func(int) []float32, x []float32) []float32 {
+	sp := c.spread
+	c.rows = make([]int, 0, c.c/c.groups*c.taps)
+	for ch := range c.c / c.groups {
+		for _, t := range sp.tap {
+			c.rows = append(c.rows, ch*sp.slice+t)
+		}
+	}
+	y := alloc(c.n * c.geometry.c * sp.slice)
+	pool.For(c.n*c.geometry.c, max(1, 1<<14/sp.slice), func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			sp.fill(y[i*sp.slice:][:sp.slice], x[i*c.plane:][:c.plane])
+		}
+	})
+	return y
 }
 
 // panelPlan is a worker's description of the panel that it packs.
@@ -55,7 +95,7 @@ type panelPlan struct {
 // run is a number of neighbouring columns of a panel that lie in one row of one image.
 type run struct {
 	lane, n int
-	base    int // of the image, relative to the panel's first one
+	image   int // counted from the panel's first one
 	at      [axes]int
 }
 
@@ -64,6 +104,10 @@ func (c *columns) Pack(worker int, dst []float32, lo, hi, col, cols int) {
 	p := &c.workers[worker]
 	for j := 0; j < cols; j += c.table.NR {
 		image := c.plan(p, col+j, min(c.table.NR, cols-j))
+		if c.spread != nil {
+			c.spreadPanel(p, dst[j*(hi-lo):], image, lo, hi)
+			continue
+		}
 		c.panel(p, dst[j*(hi-lo):][:c.table.NR*(hi-lo)], image*c.c*c.plane, lo, hi)
 	}
 }
@@ -77,7 +121,7 @@ func (c *columns) plan(p *panelPlan, q, n int) int {
 	p.runs = 0
 	for lane := 0; lane < n; {
 		length := min(n-lane, c.out[2]-x)
-		p.run[p.runs] = run{lane, length, (image - first) * c.c * c.plane, [axes]int{z, y, x}}
+		p.run[p.runs] = run{lane, length, image - first, [axes]int{z, y, x}}
 		p.runs++
 		lane += length
 		x = 0
@@ -116,6 +160,17 @@ func (c *columns) panel(p *panelPlan, dst []float32, image, lo, hi int) {
 	}
 }
 
+// spreadPanel is panel for a spread input.
+func (c *columns) spreadPanel(p *panelPlan, dst []float32, image, lo, hi int) {
+	p.lanes.Clear()
+	size := c.c * c.spread.slice
+	for i := range p.runs {
+		r := &p.run[i]
+		p.lanes.AddRun(r.lane, r.n, r.image*size+r.at[1]*c.spread.cols+r.at[2])
+	}
+	c.table.PackTable(&p.lanes, dst, c.x, image*size, c.rows[lo:hi])
+}
+
 // lanes describes where the planned columns read their values for one position of the kernel.
 func (c *columns) lanes(p *panelPlan, kz, ky, kx int) {
 	l := &p.lanes
@@ -132,7 +187,7 @@ func (c *columns) lanes(p *panelPlan, kz, ky, kx int) {
 		if x < 0 || x+(r.n-1)*c.stride[2] >= c.in[2] {
 			from, to = inside(r.n, c.stride[2], x, c.in[2])
 		}
-		off := r.base + (z*c.in[1]+y)*c.in[2] + x + from*c.stride[2]
+		off := r.image*c.c*c.plane + (z*c.in[1]+y)*c.in[2] + x + from*c.stride[2]
 		if c.stride[2] == 1 {
 			l.AddRun(r.lane+from, to-from, off)
 		} else {

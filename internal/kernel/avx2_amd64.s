@@ -1284,6 +1284,190 @@ gatherloop:
 	VZEROUPPER
 	RET
 
+// func avx2PackTable(l *byte)
+// Requires: AVX, AVX2
+TEXT ·avx2PackTable(SB), NOSPLIT, $0-8
+	MOVQ         l+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         16(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         40(AX), DI
+	MOVQ         24(AX), R8
+	LEAQ         (BX)(R8*4), BX
+	SHLQ         $0x02, DX
+	SHLQ         $0x02, SI
+	MOVQ         232(AX), SI
+	MOVQ         48(AX), R8
+	TESTQ        R8, R8
+	JL           gather
+	CMPQ         R8, $0x01
+	JLE          runs1
+	CMPQ         R8, $0x02
+	JE           runs2
+	MOVQ         56(AX), R8
+	SHLQ         $0x02, R8
+	VPBROADCASTD 88(AX), Y0
+	VMOVUPS      avx2Bits<>+0(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPCMPEQD     Y1, Y0, Y0
+	VPBROADCASTD 88(AX), Y1
+	VMOVUPS      avx2Bits<>+32(SB), Y2
+	VPAND        Y2, Y1, Y1
+	VPCMPEQD     Y2, Y1, Y1
+	MOVQ         64(AX), R9
+	SHLQ         $0x02, R9
+	VPBROADCASTD 92(AX), Y2
+	VMOVUPS      avx2Bits<>+0(SB), Y3
+	VPAND        Y3, Y2, Y2
+	VPCMPEQD     Y3, Y2, Y2
+	VPBROADCASTD 92(AX), Y3
+	VMOVUPS      avx2Bits<>+32(SB), Y4
+	VPAND        Y4, Y3, Y3
+	VPCMPEQD     Y4, Y3, Y3
+	MOVQ         72(AX), R10
+	SHLQ         $0x02, R10
+	VPBROADCASTD 96(AX), Y4
+	VMOVUPS      avx2Bits<>+0(SB), Y5
+	VPAND        Y5, Y4, Y4
+	VPCMPEQD     Y5, Y4, Y4
+	VPBROADCASTD 96(AX), Y5
+	VMOVUPS      avx2Bits<>+32(SB), Y6
+	VPAND        Y6, Y5, Y5
+	VPCMPEQD     Y6, Y5, Y5
+	MOVQ         80(AX), R11
+	SHLQ         $0x02, R11
+	VPBROADCASTD 100(AX), Y6
+	VMOVUPS      avx2Bits<>+0(SB), Y7
+	VPAND        Y7, Y6, Y6
+	VPCMPEQD     Y7, Y6, Y6
+	VPBROADCASTD 100(AX), Y7
+	VMOVUPS      avx2Bits<>+32(SB), Y8
+	VPAND        Y8, Y7, Y7
+	VPCMPEQD     Y8, Y7, Y7
+
+runs4loop:
+	MOVQ       (SI), AX
+	LEAQ       (BX)(AX*4), AX
+	VMASKMOVPS (AX)(R8*1), Y0, Y8
+	VMASKMOVPS (AX)(R9*1), Y2, Y9
+	VORPS      Y9, Y8, Y8
+	VMASKMOVPS (AX)(R10*1), Y4, Y9
+	VORPS      Y9, Y8, Y8
+	VMASKMOVPS (AX)(R11*1), Y6, Y9
+	VORPS      Y9, Y8, Y8
+	VMOVUPS    Y8, (CX)
+	VMASKMOVPS 32(AX)(R8*1), Y1, Y8
+	VMASKMOVPS 32(AX)(R9*1), Y3, Y9
+	VORPS      Y9, Y8, Y8
+	VMASKMOVPS 32(AX)(R10*1), Y5, Y9
+	VORPS      Y9, Y8, Y8
+	VMASKMOVPS 32(AX)(R11*1), Y7, Y9
+	VORPS      Y9, Y8, Y8
+	VMOVUPS    Y8, 32(CX)
+	ADDQ       $0x08, SI
+	ADDQ       DX, CX
+	DECQ       DI
+	JNZ        runs4loop
+	VZEROUPPER
+	RET
+
+runs2:
+	MOVQ         56(AX), R8
+	SHLQ         $0x02, R8
+	VPBROADCASTD 88(AX), Y0
+	VMOVUPS      avx2Bits<>+0(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPCMPEQD     Y1, Y0, Y0
+	VPBROADCASTD 88(AX), Y1
+	VMOVUPS      avx2Bits<>+32(SB), Y2
+	VPAND        Y2, Y1, Y1
+	VPCMPEQD     Y2, Y1, Y1
+	MOVQ         64(AX), R9
+	SHLQ         $0x02, R9
+	VPBROADCASTD 92(AX), Y2
+	VMOVUPS      avx2Bits<>+0(SB), Y3
+	VPAND        Y3, Y2, Y2
+	VPCMPEQD     Y3, Y2, Y2
+	VPBROADCASTD 92(AX), Y3
+	VMOVUPS      avx2Bits<>+32(SB), Y4
+	VPAND        Y4, Y3, Y3
+	VPCMPEQD     Y4, Y3, Y3
+
+runs2loop:
+	MOVQ       (SI), AX
+	LEAQ       (BX)(AX*4), AX
+	VMASKMOVPS (AX)(R8*1), Y0, Y4
+	VMASKMOVPS (AX)(R9*1), Y2, Y5
+	VORPS      Y5, Y4, Y4
+	VMOVUPS    Y4, (CX)
+	VMASKMOVPS 32(AX)(R8*1), Y1, Y4
+	VMASKMOVPS 32(AX)(R9*1), Y3, Y5
+	VORPS      Y5, Y4, Y4
+	VMOVUPS    Y4, 32(CX)
+	ADDQ       $0x08, SI
+	ADDQ       DX, CX
+	DECQ       DI
+	JNZ        runs2loop
+	VZEROUPPER
+	RET
+
+runs1:
+	MOVQ         56(AX), R8
+	SHLQ         $0x02, R8
+	VPBROADCASTD 88(AX), Y0
+	VMOVUPS      avx2Bits<>+0(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPCMPEQD     Y1, Y0, Y0
+	VPBROADCASTD 88(AX), Y1
+	VMOVUPS      avx2Bits<>+32(SB), Y2
+	VPAND        Y2, Y1, Y1
+	VPCMPEQD     Y2, Y1, Y1
+
+runs1loop:
+	MOVQ       (SI), AX
+	LEAQ       (BX)(AX*4), AX
+	VMASKMOVPS (AX)(R8*1), Y0, Y2
+	VMOVUPS    Y2, (CX)
+	VMASKMOVPS 32(AX)(R8*1), Y1, Y2
+	VMOVUPS    Y2, 32(CX)
+	ADDQ       $0x08, SI
+	ADDQ       DX, CX
+	DECQ       DI
+	JNZ        runs1loop
+	VZEROUPPER
+	RET
+
+gather:
+	VPBROADCASTD 88(AX), Y0
+	VMOVUPS      avx2Bits<>+0(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPCMPEQD     Y1, Y0, Y0
+	VPBROADCASTD 88(AX), Y1
+	VMOVUPS      avx2Bits<>+32(SB), Y2
+	VPAND        Y2, Y1, Y1
+	VPCMPEQD     Y2, Y1, Y1
+	VMOVUPS      104(AX), Y2
+	VMOVUPS      136(AX), Y3
+
+gatherloop:
+	MOVQ       (SI), AX
+	LEAQ       (BX)(AX*4), AX
+	VXORPS     Y4, Y4, Y4
+	VMOVAPS    Y0, Y5
+	VGATHERDPS Y5, (AX)(Y2*4), Y4
+	VMOVUPS    Y4, (CX)
+	VXORPS     Y4, Y4, Y4
+	VMOVAPS    Y1, Y5
+	VGATHERDPS Y5, (AX)(Y3*4), Y4
+	VMOVUPS    Y4, 32(CX)
+	ADDQ       $0x08, SI
+	ADDQ       DX, CX
+	DECQ       DI
+	JNZ        gatherloop
+	VZEROUPPER
+	RET
+
 // func avx2Relu(dst []float32, x []float32)
 // Requires: AVX
 TEXT ·avx2Relu(SB), NOSPLIT, $0-48
@@ -1962,6 +2146,102 @@ element:
 	ADDQ        $0x00000004, R9
 	SUBQ        $0x01, CX
 	JMP         element
+
+elementend:
+	VZEROUPPER
+	RET
+
+// func avx2Taps(dst []float32, src []float32, offs []int, w []float32, bias float32)
+// Requires: AVX, FMA3
+TEXT ·avx2Taps(SB), NOSPLIT, $0-100
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         dst_len+8(FP), CX
+	MOVQ         src_base+24(FP), DX
+	MOVQ         offs_base+48(FP), BX
+	MOVQ         offs_len+56(FP), SI
+	MOVQ         w_base+72(FP), DI
+	VBROADCASTSS bias+96(FP), Y0
+
+wide:
+	CMPQ    CX, $0x20
+	JL      wideend
+	VMOVAPS Y0, Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y3
+	VMOVAPS Y0, Y4
+	XORQ    R8, R8
+
+taps1:
+	CMPQ         R8, SI
+	JGE          taps1end
+	VBROADCASTSS (DI)(R8*4), Y5
+	MOVQ         (BX)(R8*8), R9
+	LEAQ         (DX)(R9*4), R9
+	VFMADD231PS  (R9), Y5, Y1
+	VFMADD231PS  32(R9), Y5, Y2
+	VFMADD231PS  64(R9), Y5, Y3
+	VFMADD231PS  96(R9), Y5, Y4
+	INCQ         R8
+	JMP          taps1
+
+taps1end:
+	VMOVUPS Y1, (AX)
+	VMOVUPS Y2, 32(AX)
+	VMOVUPS Y3, 64(AX)
+	VMOVUPS Y4, 96(AX)
+	ADDQ    $0x00000080, AX
+	ADDQ    $0x00000080, DX
+	SUBQ    $0x20, CX
+	JMP     wide
+
+wideend:
+vector:
+	CMPQ    CX, $0x08
+	JL      vectorend
+	VMOVAPS Y0, Y1
+	XORQ    R8, R8
+
+taps2:
+	CMPQ         R8, SI
+	JGE          taps2end
+	VBROADCASTSS (DI)(R8*4), Y2
+	MOVQ         (BX)(R8*8), R9
+	LEAQ         (DX)(R9*4), R9
+	VFMADD231PS  (R9), Y2, Y1
+	INCQ         R8
+	JMP          taps2
+
+taps2end:
+	VMOVUPS Y1, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, DX
+	SUBQ    $0x08, CX
+	JMP     vector
+
+vectorend:
+element:
+	CMPQ    CX, $0x01
+	JL      elementend
+	VMOVAPS Y0, Y1
+	XORQ    R8, R8
+
+taps3:
+	CMPQ         R8, SI
+	JGE          taps3end
+	VBROADCASTSS (DI)(R8*4), Y2
+	MOVQ         (BX)(R8*8), R9
+	LEAQ         (DX)(R9*4), R9
+	VMOVSS       (R9), X6
+	VFMADD231PS  Y6, Y2, Y1
+	INCQ         R8
+	JMP          taps3
+
+taps3end:
+	VMOVSS X1, (AX)
+	ADDQ   $0x00000004, AX
+	ADDQ   $0x00000004, DX
+	SUBQ   $0x01, CX
+	JMP    element
 
 elementend:
 	VZEROUPPER

@@ -2237,3 +2237,145 @@ gatherloop:
 	JNZ        gatherloop
 	VZEROUPPER
 	RET
+
+// func avx512PackTable(l *byte)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·avx512PackTable(SB), NOSPLIT, $0-8
+	MOVQ  l+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  8(AX), DX
+	MOVQ  16(AX), BX
+	MOVQ  32(AX), SI
+	MOVQ  40(AX), DI
+	MOVQ  24(AX), R8
+	LEAQ  (BX)(R8*4), BX
+	SHLQ  $0x02, DX
+	SHLQ  $0x02, SI
+	MOVQ  232(AX), SI
+	MOVQ  48(AX), R8
+	TESTQ R8, R8
+	JL    gather
+	CMPQ  R8, $0x01
+	JLE   runs1
+	CMPQ  R8, $0x02
+	JE    runs2
+	MOVQ  56(AX), R8
+	SHLQ  $0x02, R8
+	MOVL  88(AX), R9
+	KMOVD R9, K1
+	MOVQ  64(AX), R9
+	SHLQ  $0x02, R9
+	MOVL  92(AX), R10
+	KMOVD R10, K2
+	MOVQ  72(AX), R10
+	SHLQ  $0x02, R10
+	MOVL  96(AX), R11
+	KMOVD R11, K3
+	MOVQ  80(AX), R11
+	SHLQ  $0x02, R11
+	MOVL  100(AX), AX
+	KMOVD AX, K4
+
+runs4loop:
+	MOVQ      (SI), AX
+	LEAQ      (BX)(AX*4), AX
+	KMOVD     K1, K5
+	VMOVUPS.Z (AX)(R8*1), K5, Z0
+	KMOVD     K2, K5
+	VMOVUPS   (AX)(R9*1), K5, Z0
+	KMOVD     K3, K5
+	VMOVUPS   (AX)(R10*1), K5, Z0
+	KMOVD     K4, K5
+	VMOVUPS   (AX)(R11*1), K5, Z0
+	VMOVUPS   Z0, (CX)
+	KSHIFTRD  $0x10, K1, K5
+	VMOVUPS.Z 64(AX)(R8*1), K5, Z0
+	KSHIFTRD  $0x10, K2, K5
+	VMOVUPS   64(AX)(R9*1), K5, Z0
+	KSHIFTRD  $0x10, K3, K5
+	VMOVUPS   64(AX)(R10*1), K5, Z0
+	KSHIFTRD  $0x10, K4, K5
+	VMOVUPS   64(AX)(R11*1), K5, Z0
+	VMOVUPS   Z0, 64(CX)
+	ADDQ      $0x08, SI
+	ADDQ      DX, CX
+	DECQ      DI
+	JNZ       runs4loop
+	VZEROUPPER
+	RET
+
+runs2:
+	MOVQ  56(AX), R8
+	SHLQ  $0x02, R8
+	MOVL  88(AX), R9
+	KMOVD R9, K1
+	MOVQ  64(AX), R9
+	SHLQ  $0x02, R9
+	MOVL  92(AX), AX
+	KMOVD AX, K2
+
+runs2loop:
+	MOVQ      (SI), AX
+	LEAQ      (BX)(AX*4), AX
+	KMOVD     K1, K3
+	VMOVUPS.Z (AX)(R8*1), K3, Z0
+	KMOVD     K2, K3
+	VMOVUPS   (AX)(R9*1), K3, Z0
+	VMOVUPS   Z0, (CX)
+	KSHIFTRD  $0x10, K1, K3
+	VMOVUPS.Z 64(AX)(R8*1), K3, Z0
+	KSHIFTRD  $0x10, K2, K3
+	VMOVUPS   64(AX)(R9*1), K3, Z0
+	VMOVUPS   Z0, 64(CX)
+	ADDQ      $0x08, SI
+	ADDQ      DX, CX
+	DECQ      DI
+	JNZ       runs2loop
+	VZEROUPPER
+	RET
+
+runs1:
+	MOVQ  56(AX), R8
+	SHLQ  $0x02, R8
+	MOVL  88(AX), AX
+	KMOVD AX, K1
+
+runs1loop:
+	MOVQ      (SI), AX
+	LEAQ      (BX)(AX*4), AX
+	KMOVD     K1, K2
+	VMOVUPS.Z (AX)(R8*1), K2, Z0
+	VMOVUPS   Z0, (CX)
+	KSHIFTRD  $0x10, K1, K2
+	VMOVUPS.Z 64(AX)(R8*1), K2, Z0
+	VMOVUPS   Z0, 64(CX)
+	ADDQ      $0x08, SI
+	ADDQ      DX, CX
+	DECQ      DI
+	JNZ       runs1loop
+	VZEROUPPER
+	RET
+
+gather:
+	MOVL    88(AX), R8
+	KMOVD   R8, K1
+	VMOVUPS 104(AX), Z0
+	VMOVUPS 168(AX), Z1
+
+gatherloop:
+	MOVQ       (SI), AX
+	LEAQ       (BX)(AX*4), AX
+	VPXORD     Z2, Z2, Z2
+	KMOVD      K1, K2
+	VGATHERDPS (AX)(Z0*4), K2, Z2
+	VMOVUPS    Z2, (CX)
+	VPXORD     Z3, Z3, Z3
+	KSHIFTRD   $0x10, K1, K2
+	VGATHERDPS (AX)(Z1*4), K2, Z3
+	VMOVUPS    Z3, 64(CX)
+	ADDQ       $0x08, SI
+	ADDQ       DX, CX
+	DECQ       DI
+	JNZ        gatherloop
+	VZEROUPPER
+	RET

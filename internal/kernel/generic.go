@@ -9,6 +9,7 @@ func generic() *Table {
 		tiles:      []tileKernel{{genericMR, genericNR, genericTile}},
 		copyPanel:  genericCopyPanel,
 		packLanes:  genericPackLanes,
+		packTable:  genericPackLanes,
 		Relu:       genericRelu,
 		Clamp:      genericClamp,
 		Add:        genericAdd,
@@ -18,6 +19,7 @@ func generic() *Table {
 		Max:        genericMax,
 		Axpy4:      genericAxpy4,
 		Dots:       genericDots,
+		Taps:       genericTaps,
 	}
 }
 
@@ -113,5 +115,19 @@ func genericDots(dst *[8]float32, x []float32, ldx int, w []float32, ldw int, k 
 			b0 += row[j] * w1[j]
 		}
 		dst[2*i], dst[2*i+1] = a0+a1, b0+b1
+	}
+}
+
+func genericTaps(dst, src []float32, offs []int, w []float32, bias float32) {
+	for i := range dst {
+		dst[i] = bias
+	}
+	w = w[:len(offs)]
+	for t, off := range offs {
+		f := w[t]
+		x := src[off:][:len(dst)]
+		for i, v := range x {
+			dst[i] += f * v
+		}
 	}
 }

@@ -28,6 +28,7 @@ type Table struct {
 	tiles     []tileKernel // by rising rows, then rising columns
 	copyPanel func(dst, src *float32, ld, k int)
 	packLanes func(l *Lanes)
+	packTable func(l *Lanes)
 
 	// Relu computes dst = max(x, 0). NaN stays NaN here and in Clamp.
 	Relu func(dst, x []float32)
@@ -48,6 +49,8 @@ type Table struct {
 	// Dots computes the eight scalar products of four rows of x, ldx apart, with two rows of w, ldw apart, over k
 	// elements: dst[2*i+j] = x[i]·w[j].
 	Dots func(dst *[8]float32, x []float32, ldx int, w []float32, ldw int, k int)
+	// Taps computes dst[i] = bias + the sum over t of w[t]*src[offs[t]+i].
+	Taps func(dst, src []float32, offs []int, w []float32, bias float32)
 }
 
 // tileKernel is a microkernel for a tile of at most that many rows and columns of a panel.

@@ -61,7 +61,7 @@ func TestLayout(t *testing.T) {
 		{"Lanes.DstStep", unsafe.Offsetof(l.DstStep), 8}, {"Lanes.Src", unsafe.Offsetof(l.Src), 16},
 		{"Lanes.Base", unsafe.Offsetof(l.Base), 24}, {"Lanes.SrcStep", unsafe.Offsetof(l.SrcStep), 32},
 		{"Lanes.Rows", unsafe.Offsetof(l.Rows), 40}, {"Lanes.Runs", unsafe.Offsetof(l.Runs), 48},
-		{"Lanes.Off", unsafe.Offsetof(l.Off), 56}, {"Lanes.Mask", unsafe.Offsetof(l.Mask), 88}, {"Lanes.Index", unsafe.Offsetof(l.Index), 104},
+		{"Lanes.Off", unsafe.Offsetof(l.Off), 56}, {"Lanes.Mask", unsafe.Offsetof(l.Mask), 88}, {"Lanes.Index", unsafe.Offsetof(l.Index), 104}, {"Lanes.Table", unsafe.Offsetof(l.Table), 232},
 	} {
 		if c.got != c.want && unsafe.Sizeof(uintptr(0)) == 8 {
 			t.Errorf("%s is at offset %d, assembly has %d", c.name, c.got, c.want)
@@ -207,7 +207,16 @@ func TestPackLanes(t *testing.T) {
 				for j := range dst {
 					dst[j] = nan
 				}
-				table.PackLanes(&l, dst, dstStep, src, -lowest, step, rows)
+				if i%4 == 1 {
+					dstStep, dst = nr, dst[:rows*nr]
+					offs := make([]int, rows)
+					for row := range offs {
+						offs[row] = row * step
+					}
+					table.PackTable(&l, dst, src, -lowest, offs)
+				} else {
+					table.PackLanes(&l, dst, dstStep, src, -lowest, step, rows)
+				}
 				for row := range rows {
 					want := make([]float32, nr)
 					for _, c := range columns {
@@ -225,7 +234,10 @@ func TestPackLanes(t *testing.T) {
 		dst = make([]float32, nr)
 		dst[1] = nan
 		table.PackLanes(&l, dst, nr, nil, 0, 0, 1)
-		if dst[1] != 0 {
+		dst[2] = nan
+		table.PackTable(&l, dst, nil, 0, []int{0})
+		table.PackTable(&l, dst, nil, 0, nil)
+		if dst[1] != 0 || dst[2] != 0 {
 			t.Error("a panel of padding is not zero")
 		}
 	})
@@ -296,6 +308,31 @@ func TestAxpy4(t *testing.T) {
 			for i := range want {
 				if !near(dst[i], want[i], 4) {
 					t.Fatalf("length %d: element %d is %v, want %v", n, i, dst[i], want[i])
+				}
+			}
+		}
+	})
+}
+
+func TestTaps(t *testing.T) {
+	eachTable(t, func(t *testing.T, table *Table) {
+		r := rand.New(rand.NewPCG(13, 14))
+		for n := range 75 {
+			offs, w := make([]int, n%10), guardedRandom(t, r, n%10, true)
+			far := 0
+			for i := range offs {
+				offs[i] = r.IntN(50)
+				far = max(far, offs[i])
+			}
+			src, dst := guardedRandom(t, r, far+n, true), guarded(t, n, true)
+			table.Taps(dst, src, offs, w, 0.5)
+			for i := range dst {
+				sum := 0.5
+				for j, off := range offs {
+					sum += float64(w[j]) * float64(src[off+i])
+				}
+				if !near(dst[i], float32(sum), 10) {
+					t.Fatalf("length %d, %d taps: element %d is %v, want %v", n, len(offs), i, dst[i], sum)
 				}
 			}
 		}

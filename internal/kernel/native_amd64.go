@@ -15,6 +15,7 @@ func native() []*Table {
 		},
 		copyPanel:  avx2CopyPanel,
 		packLanes:  avx2PackLanes,
+		packTable:  avx2PackTable,
 		Relu:       avx2Relu,
 		Clamp:      avx2Clamp,
 		Add:        avx2Add,
@@ -24,6 +25,7 @@ func native() []*Table {
 		Max:        avx2Max,
 		Axpy4:      avx2Axpy4,
 		Dots:       avx2Dots,
+		Taps:       avx2Taps,
 	}
 	// Loops that wait for memory are those of AVX2.
 	avx512 := *avx2
@@ -34,6 +36,6 @@ func native() []*Table {
 		{8, 16, avx512Tile8x16}, {8, 32, avx512Tile8x32},
 		{14, 16, avx512Tile14x16}, {14, 32, avx512Tile14x32},
 	}
-	avx512.copyPanel, avx512.packLanes = avx512CopyPanel, avx512PackLanes
+	avx512.copyPanel, avx512.packLanes, avx512.packTable = avx512CopyPanel, avx512PackLanes, avx512PackTable
 	return []*Table{avx2, &avx512}
 }

@@ -15,6 +15,8 @@ func native() []*Table {
 		tiles:     []tileKernel{{6, 16, neonTile6x16}},
 		copyPanel: copyPanel16,
 		packLanes: func(l *Lanes) { packLanesGo(l, 16) },
+		packTable: func(l *Lanes) { packLanesGo(l, 16) },
+		Taps:      genericTaps,
 		Relu:      func(dst, x []float32) { clampNEON(dst, x, 0, inf32) },
 		Clamp:     clampNEON,
 		Add:       wholeVectors(neonAdd, genericAdd),

@@ -30,6 +30,7 @@ type Lanes struct {
 	Off     [maxRuns]int
 	Mask    [maxRuns]uint32
 	Index   [MaxNR]int32
+	Table   *int // for PackTable: what stands in place of r*SrcStep for each row
 }
 
 // AddRun adds n columns from l on that read consecutive elements, the first at off. Columns must be added in order. A
@@ -101,11 +102,33 @@ func (t *Table) PackLanes(l *Lanes, dst []float32, dstStep int, src []float32, b
 		t.copyPanel(l.Dst, at(l.Src, base+l.Off[0]), srcStep, rows)
 		return
 	}
-	for r := max(l.Runs, 0); r < maxRuns && l.Runs > 0; r++ {
-		l.Off[r] = l.Off[0] // a kernel for more runs computes addresses of those that are not there
-	}
+	l.fill()
 	t.packLanes(l)
 	l.Dst, l.Src = nil, nil
+}
+
+// PackTable is PackLanes for rows that follow each other in dst and lie anywhere in src: row r is read from
+// base+table[r] on.
+func (t *Table) PackTable(l *Lanes, dst, src []float32, base int, table []int) {
+	if len(table) == 0 {
+		return
+	}
+	if l.Runs == 0 || len(src) == 0 {
+		clear(dst[:len(table)*t.NR])
+		return
+	}
+	_ = dst[len(table)*t.NR-1]
+	l.Dst, l.DstStep, l.Src, l.Base, l.Rows, l.Table = unsafe.SliceData(dst), t.NR, unsafe.SliceData(src), base, len(table), &table[0]
+	l.fill()
+	t.packTable(l)
+	l.Dst, l.Src, l.Table = nil, nil, nil
+}
+
+// fill gives the runs that are not there an address: a kernel for more runs than there are computes with it.
+func (l *Lanes) fill() {
+	for r := l.Runs; r > 0 && r < maxRuns; r++ {
+		l.Off[r] = l.Off[0]
+	}
 }
 
 // PackB packs k rows of up to NR columns of a row-major matrix into a panel; columns that are missing become zeros.
@@ -157,6 +180,9 @@ func packLanesGo(l *Lanes, nr int) {
 	for r := range l.Rows {
 		dst := unsafe.Slice(at(l.Dst, r*l.DstStep), nr)
 		src := at(l.Src, l.Base+r*l.SrcStep)
+		if l.Table != nil {
+			src = at(l.Src, l.Base+unsafe.Slice(l.Table, l.Rows)[r])
+		}
 		clear(dst)
 		if l.Runs < 0 {
 			for m := l.Mask[0]; m != 0; m &= m - 1 {

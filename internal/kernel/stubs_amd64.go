@@ -44,6 +44,11 @@ func avx2CopyPanel(dst, src *float32, ld, k int)
 //go:noescape
 func avx2PackLanes(l *Lanes)
 
+// avx2PackTable is PackLanes for rows that lie where l.Table says.
+//
+//go:noescape
+func avx2PackTable(l *Lanes)
+
 // avx2Relu computes dst = max(x, 0).
 //
 //go:noescape
@@ -88,6 +93,11 @@ func avx2Dots(dst *[8]float32, x []float32, ldx int, w []float32, ldw int, k int
 //
 //go:noescape
 func avx2Axpy4(dst, x []float32, ld int, a *[4]float32)
+
+// avx2Taps computes dst[i] = bias + the sum over t of w[t]*src[offs[t]+i].
+//
+//go:noescape
+func avx2Taps(dst, src []float32, offs []int, w []float32, bias float32)
 
 // avx512Tile2x16 is the microkernel for 2 rows and 16 columns of a tile.
 //
@@ -138,3 +148,8 @@ func avx512CopyPanel(dst, src *float32, ld, k int)
 //
 //go:noescape
 func avx512PackLanes(l *Lanes)
+
+// avx512PackTable is PackLanes for rows that lie where l.Table says.
+//
+//go:noescape
+func avx512PackTable(l *Lanes)

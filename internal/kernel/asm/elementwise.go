@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
@@ -186,6 +188,58 @@ func (g *generator) axpy4() {
 				g.VFMADD231PS(x, f[r], sums[i])
 			}
 		}
+		for i := range sums {
+			g.store(sums[i], operand.Mem{Base: dst, Disp: i * g.bytes()}, size)
+		}
+	})
+}
+
+// taps generates dst[i] = bias + sum over t of w[t]*src[offs[t]+i].
+func (g *generator) taps() {
+	g.function(g.name+"Taps", "(dst, src []float32, offs []int, w []float32, bias float32)",
+		" computes dst[i] = bias + the sum over t of w[t]*src[offs[t]+i].")
+	dst := g.Load(g.Param("dst").Base(), g.GP64())
+	n := g.Load(g.Param("dst").Len(), g.GP64())
+	src := g.Load(g.Param("src").Base(), g.GP64())
+	offs := g.Load(g.Param("offs").Base(), g.GP64())
+	taps := g.Load(g.Param("offs").Len(), g.GP64())
+	w := g.Load(g.Param("w").Base(), g.GP64())
+	bias := g.vec()
+	a, err := g.Param("bias").Resolve()
+	if err != nil {
+		panic(err)
+	}
+	g.VBROADCASTSS(a.Addr, bias)
+	turns := 0
+	g.over(n, []reg.Register{dst, src}, func(count, size int) {
+		turns++
+		sums := make([]reg.VecVirtual, count)
+		for i := range sums {
+			sums[i] = g.vec()
+			g.VMOVAPS(bias, sums[i])
+		}
+		t := g.GP64()
+		g.XORQ(t, t)
+		loop, end := fmt.Sprintf("taps%d", turns), fmt.Sprintf("taps%dend", turns)
+		g.Label(loop)
+		g.CMPQ(t, taps)
+		g.JGE(operand.LabelRef(end))
+		f, p := g.vec(), g.GP64()
+		g.VBROADCASTSS(operand.Mem{Base: w, Index: t, Scale: 4}, f)
+		g.MOVQ(operand.Mem{Base: offs, Index: t, Scale: 8}, p)
+		g.LEAQ(operand.Mem{Base: src, Index: p, Scale: 4}, p)
+		for i, sum := range sums {
+			if size == 1 {
+				x := g.vec()
+				g.load(operand.Mem{Base: p}, x, size)
+				g.VFMADD231PS(x, f, sum)
+			} else {
+				g.VFMADD231PS(operand.Mem{Base: p, Disp: i * g.bytes()}, f, sum)
+			}
+		}
+		g.INCQ(t)
+		g.JMP(operand.LabelRef(loop))
+		g.Label(end)
 		for i := range sums {
 			g.store(sums[i], operand.Mem{Base: dst, Disp: i * g.bytes()}, size)
 		}

@@ -36,6 +36,7 @@ func main() {
 			g.elementwise()
 			g.dots()
 			g.axpy4()
+			g.taps()
 		}
 		write(filepath.Join(*dir, v.name+"_amd64.s"), g.assembly())
 	}

@@ -20,6 +20,7 @@ const (
 	lanesOff     = 56
 	lanesMask    = 88
 	lanesIndex   = 104
+	lanesTable   = 232
 
 	maxRuns = 4
 )
@@ -52,7 +53,8 @@ func (g *generator) copyPanel() {
 	g.RET()
 }
 
-// packLanes generates the function behind Table.PackLanes, for 1, 2 or 4 runs and for gathering.
+// packLanes generates the functions behind Table.PackLanes and PackTable, for 1, 2 or 4 runs and for gathering: rows
+// are a step apart, or where a table says.
 func (g *generator) packLanes() {
 	var bits operand.Mem
 	if g.lanes == 8 {
@@ -62,7 +64,12 @@ func (g *generator) packLanes() {
 			g.AddDatum(4*i, operand.U32(1<<i))
 		}
 	}
-	g.function(g.name+"PackLanes", "(l *Lanes)", " writes the rows of a panel that l describes.")
+	g.packRows("PackLanes", " writes the rows of a panel that l describes.", bits, false)
+	g.packRows("PackTable", " is PackLanes for rows that lie where l.Table says.", bits, true)
+}
+
+func (g *generator) packRows(name, doc string, bits operand.Mem, table bool) {
+	g.function(g.name+name, "(l *Lanes)", doc)
 	l := g.Load(g.Param("l"), g.GP64())
 	field := func(off int) reg.GPVirtual {
 		r := g.GP64()
@@ -74,6 +81,10 @@ func (g *generator) packLanes() {
 	g.LEAQ(operand.Mem{Base: src, Index: base, Scale: 4}, src)
 	g.SHLQ(operand.U8(2), dstStep)
 	g.SHLQ(operand.U8(2), srcStep)
+	from, entries := src, srcStep
+	if table {
+		from, entries = g.GP64(), field(lanesTable)
+	}
 	runs := field(lanesRuns)
 	g.TESTQ(runs, runs)
 	g.JL(operand.LabelRef("gather"))
@@ -82,8 +93,19 @@ func (g *generator) packLanes() {
 	g.CMPQ(runs, operand.U8(2))
 	g.JE(operand.LabelRef("runs2"))
 
+	begin := func(loop string) {
+		g.Label(loop)
+		if table {
+			g.MOVQ(operand.Mem{Base: entries}, from)
+			g.LEAQ(operand.Mem{Base: src, Index: from, Scale: 4}, from)
+		}
+	}
 	advance := func(loop string) {
-		g.ADDQ(srcStep, src)
+		if table {
+			g.ADDQ(operand.U8(8), entries)
+		} else {
+			g.ADDQ(srcStep, src)
+		}
 		g.ADDQ(dstStep, dst)
 		g.DECQ(rows)
 		g.JNZ(operand.LabelRef(loop))
@@ -100,23 +122,23 @@ func (g *generator) packLanes() {
 			g.SHLQ(operand.U8(2), offs[i])
 			masks[i] = g.masks(operand.Mem{Base: l, Disp: lanesMask + 4*i}, bits)
 		}
-		g.Label(label + "loop")
+		begin(label + "loop")
 		for v := range g.vectors() {
 			var sum reg.VecVirtual
 			for i := range offs {
-				from := operand.Mem{Base: src, Index: offs[i], Scale: 1, Disp: v * g.bytes()}
+				m := operand.Mem{Base: from, Index: offs[i], Scale: 1, Disp: v * g.bytes()}
 				if g.lanes == 16 {
 					// Merging keeps what earlier runs have loaded.
 					if i == 0 {
 						sum = g.vec()
-						g.VMOVUPS_Z(from, g.half(masks[i][0], v), sum)
+						g.VMOVUPS_Z(m, g.half(masks[i][0], v), sum)
 					} else {
-						g.VMOVUPS(from, g.half(masks[i][0], v), sum)
+						g.VMOVUPS(m, g.half(masks[i][0], v), sum)
 					}
 					continue
 				}
 				x := g.vec()
-				g.VMASKMOVPS(from, masks[i][v], x)
+				g.VMASKMOVPS(m, masks[i][v], x)
 				if i == 0 {
 					sum = x
 				} else {
@@ -135,17 +157,17 @@ func (g *generator) packLanes() {
 		index[v] = g.vec()
 		g.VMOVUPS(operand.Mem{Base: l, Disp: lanesIndex + v*g.bytes()}, index[v])
 	}
-	g.Label("gatherloop")
+	begin("gatherloop")
 	for v := range index {
 		x := g.vec()
 		g.zero(x)
-		from := operand.Mem{Base: src, Index: index[v], Scale: 4}
+		values := operand.Mem{Base: from, Index: index[v], Scale: 4}
 		if g.lanes == 16 { // the instruction clears its mask
-			g.VGATHERDPS(from, g.half(masks[0], v), x)
+			g.VGATHERDPS(values, g.half(masks[0], v), x)
 		} else {
 			m := g.vec()
 			g.VMOVAPS(masks[v], m)
-			g.VGATHERDPS(m, from, x)
+			g.VGATHERDPS(m, values, x)
 		}
 		g.VMOVUPS(x, operand.Mem{Base: dst, Disp: v * g.bytes()})
 	}
