@@ -183,14 +183,15 @@ func (s *session) Run(ctx context.Context, inputs map[string]*onnx.Tensor) (map[
 	defer ro.Destroy()
 	stop := context.AfterFunc(ctx, func() { _ = ro.Terminate() })
 	out := make([]ortlib.Value, len(s.outputs))
-	defer func() { destroy(out) }()
 	err = s.sess.RunWithOptions(in, out, ro)
 	if !stop() {
-		return nil, errors.Join(ctx.Err())
+		return nil, ctx.Err()
 	}
 	if err != nil {
+		// The binding cannot take over scalars and half-precision outputs: it fails, and leaves unusable values in out.
 		return nil, s.wrap(err)
 	}
+	defer destroy(out)
 	res := make(map[string]*onnx.Tensor, len(out))
 	for i, v := range out {
 		t, err := fromORT(v)

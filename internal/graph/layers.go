@@ -163,12 +163,13 @@ func findLayers(layers []Layer, sel string) (first, last Layer, err error) {
 		}
 		return layers[i], layers[i], nil
 	}
-	if sel == "" {
+	if strings.Trim(sel, "/") == "" {
 		return Layer{}, Layer{}, errors.New("no layer is named")
 	}
 	for _, match := range []func(Layer) bool{
 		func(l Layer) bool { return l.Name == sel || l.Output == sel },
 		func(l Layer) bool { return inBlock(l.Name, sel) || inBlock(l.Output, sel) },
+		func(l Layer) bool { return strings.Contains(l.Name, "/"+strings.Trim(sel, "/")+"/") },
 		func(l Layer) bool { return strings.HasPrefix(l.Name, sel) },
 		func(l Layer) bool { return inWeights(l.Node, sel) },
 	} {
@@ -188,14 +189,10 @@ func findLayers(layers []Layer, sel string) (first, last Layer, err error) {
 	return Layer{}, Layer{}, fmt.Errorf("there is no layer %q; near it: %s", sel, strings.Join(near(layers, sel), ", "))
 }
 
-// inBlock reports whether a node's name has the block among its scopes: separated by "/", or by "." at the start.
+// inBlock reports whether a node's name begins with the block's, as a scope: "/layer4/..." or "layer4.0...".
 func inBlock(name, block string) bool {
-	block = strings.Trim(block, "/")
-	name = strings.TrimPrefix(name, "/")
-	if block == "" {
-		return false
-	}
-	return strings.HasPrefix(name, block+"/") || strings.HasPrefix(name, block+".") || strings.Contains(name, "/"+block+"/")
+	rest, ok := strings.CutPrefix(strings.TrimPrefix(name, "/"), strings.Trim(block, "/"))
+	return ok && (strings.HasPrefix(rest, "/") || strings.HasPrefix(rest, "."))
 }
 
 // inWeights reports whether a node reads a weight of that module: "fc" has "fc.weight".
