@@ -8,6 +8,7 @@ package npz
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -272,7 +273,7 @@ func ReadFile(path string) ([]*onnx.Tensor, error) {
 	}
 	var start [4]byte
 	n, err := f.ReadAt(start[:], 0)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if s := string(start[:n]); s == "PK\x03\x04" || s == "PK\x05\x06" {

@@ -36,7 +36,7 @@ func ConstantValue(n *onnx.Node) (*onnx.Tensor, error) {
 	var from string
 	for _, a := range n.Attrs {
 		var t *onnx.Tensor
-		ok := true
+		var ok bool
 		switch a.Name {
 		case "value", "sparse_value":
 			t, ok = a.Tensor, a.Tensor != nil

@@ -16,7 +16,7 @@ func init() {
 
 // normOrder reads the order of an Lp norm, which was a float attribute in opset 1. Orders below 1 are an error.
 func (s *Spec) normOrder() (float64, error) {
-	p := 2.0
+	var p float64
 	if a := s.Node.Attr("p"); s.Opset < 2 && (a == nil || a.Type == onnx.AttrFloat) {
 		p = float64(s.Float("p", 2))
 	} else {

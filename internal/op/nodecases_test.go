@@ -30,7 +30,7 @@ func loadNodeCases(root string) {
 	for _, kind := range []string{"node", "pytorch-operator", "pytorch-converted"} {
 		files, err := filepath.Glob(filepath.Join(root, kind, "*", "model.onnx"))
 		if err != nil || len(files) == 0 {
-			nodeCasesErr = fmt.Errorf("no cases in %s: %v", filepath.Join(root, kind), err)
+			nodeCasesErr = fmt.Errorf("no cases in %s: %w", filepath.Join(root, kind), err)
 			return
 		}
 		sort.Strings(files)

@@ -89,7 +89,7 @@ func readFile(r io.Reader, buf *bytes.Buffer, maxPixels int) (*format, error) {
 	allowed := int64(minFile)
 	for step, checked := int64(firstRead), false; ; step *= 4 {
 		n, err := io.CopyN(buf, r, step)
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, fmt.Errorf("reading: %w", err)
 		}
 		data, whole := buf.Bytes(), n < step
