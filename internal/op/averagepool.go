@@ -51,9 +51,9 @@ func averagePoolOf[T float](rt *Runtime, a averagePool, p *poolShape, in, out *o
 	for i, n := range counts[2] {
 		across[i] = T(n)
 	}
-	lo, hi := p.interior()
-	rowPool(rt, p, onnx.Data[T](in), onnx.Data[T](out), 0, copyRow[T], addRow[T], func(acc, y []T, d, h int) {
-		sumAlong(p, acc, y, lo, hi)
+	add := plus[T]()
+	rowPool(rt, p, onnx.Data[T](in), onnx.Data[T](out), 0, copyRow[T], add, func(acc, room, y []T, d, h int) {
+		poolAlong(p, acc, room, y, 0, add)
 		rows := T(counts[0][d] * counts[1][h])
 		for i, n := range across {
 			if n *= rows; n > 0 { // else the window holds nothing, and its sum is 0
@@ -78,57 +78,4 @@ func (a averagePool) counts(p *poolShape, axis int) []int {
 		list[o] = hi - lo
 	}
 	return list
-}
-
-func addRow[T float](acc, row []T) {
-	row = row[:len(acc)]
-	for i, v := range row {
-		acc[i] += v
-	}
-}
-
-// sumAlong adds up the windows of one row; outputs [lo,hi) have their whole window inside it.
-func sumAlong[T float](p *poolShape, x, y []T, lo, hi int) {
-	edge := func(from, to int) {
-		for o := from; o < to; o++ {
-			start, a, b := p.taps(2, o)
-			var sum T
-			for k := a; k < b; k++ {
-				sum += x[start+k*p.dilation[2]]
-			}
-			y[o] = sum
-		}
-	}
-	edge(0, lo)
-	edge(hi, len(y))
-	y = y[lo:hi]
-	if len(y) == 0 {
-		return
-	}
-	x = x[lo*p.stride[2]-p.padBegin[2]:]
-	kernel, stride, dilation := p.kernel[2], p.stride[2], p.dilation[2]
-	switch {
-	case kernel == 3 && stride == 1 && dilation == 1:
-		a, b := x[0], x[1]
-		x = x[2:][:len(y)]
-		for i, c := range x {
-			y[i] = a + b + c
-			a, b = b, c
-		}
-	case kernel == 2 && stride == 2 && dilation == 1:
-		x = x[:2*len(y)]
-		for i := range y {
-			y[i] = x[2*i] + x[2*i+1]
-		}
-	default:
-		for i := range y {
-			at := i * stride
-			sum := x[at]
-			for range kernel - 1 {
-				at += dilation
-				sum += x[at]
-			}
-			y[i] = sum
-		}
-	}
 }

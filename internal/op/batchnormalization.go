@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/onnxcnn/onnxcnn/internal/kernel"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -162,25 +163,24 @@ func batchNormalize[T float](rt *Runtime, b batchNormalization, in, out []*onnx.
 		})
 		return
 	}
+	apply := scaleShift[T]()
 	rt.Pool.For(n*c, max(1, 1<<14/max(hw, 1)), func(lo, hi int) {
 		for i := lo; i < hi; i++ {
-			scaleShift(x[i*hw:][:hw], y[i*hw:][:hw], a[i%c], s[i%c])
+			apply(y[i*hw:][:hw], x[i*hw:][:hw], a[i%c], s[i%c])
 		}
 	})
 }
 
-// scaleShift is y = a*x + s.
-func scaleShift[T float](x, y []T, a, s T) {
-	y = y[:len(x)]
-	for len(x) >= 4 && len(y) >= 4 {
-		y[0] = x[0]*a + s
-		y[1] = x[1]*a + s
-		y[2] = x[2]*a + s
-		y[3] = x[3]*a + s
-		x, y = x[4:], y[4:]
+// scaleShift returns the loop y = a*x + s.
+func scaleShift[T float]() func(y, x []T, a, s T) {
+	if f, ok := any(kernel.Default().ScaleShift).(func(y, x []T, a, s T)); ok {
+		return f
 	}
-	for i, v := range x {
-		y[i] = v*a + s
+	return func(y, x []T, a, s T) {
+		x = x[:len(y)]
+		for i, v := range x {
+			y[i] = v*a + s
+		}
 	}
 }
 

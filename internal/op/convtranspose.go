@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/onnxcnn/onnxcnn/internal/kernel"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -155,6 +156,7 @@ func convTransposeOf[T float](rt *Runtime, g *convTransposeShape, in, weight, bi
 	x, w, y := onnx.Data[T](in), onnx.Data[T](weight), onnx.Data[T](out)
 	inPlane, outPlane, taps := prod(g.in[:]), prod(g.out[:]), prod(g.kernel[:])
 	perGroup, inGroup := g.m/g.group, g.c/g.group
+	add := axpy4[T]()
 	sums := make([]T, rt.Pool.Threads()*inPlane)
 	rt.Pool.ForWorker(g.n*g.m, max(1, 1<<14/max(inPlane*taps*inGroup, outPlane)), func(worker, lo, hi int) {
 		sum := sums[worker*inPlane:][:inPlane]
@@ -172,7 +174,7 @@ func convTransposeOf[T float](rt *Runtime, g *convTransposeShape, in, weight, bi
 			for tap := range taps {
 				clear(sum)
 				weights := w[(first*perGroup+m%perGroup)*taps+tap:]
-				addChannels(sum, x[(n*g.c+first)*inPlane:], weights, inGroup, perGroup*taps)
+				addChannels(sum, x[(n*g.c+first)*inPlane:], weights, inGroup, perGroup*taps, add)
 				scatterTap(g, plane, sum, tap)
 			}
 		}
@@ -180,20 +182,31 @@ func convTransposeOf[T float](rt *Runtime, g *convTransposeShape, in, weight, bi
 }
 
 // addChannels adds up channels of x, each times its weight; weights lie stride apart.
-func addChannels[T float](sum, x, weights []T, channels, stride int) {
+func addChannels[T float](sum, x, weights []T, channels, stride int, axpy4 func(dst, x []T, ld int, a *[4]T)) {
 	size := len(sum)
 	c := 0
 	for ; c+4 <= channels; c += 4 {
-		a, b, d, e := weights[c*stride], weights[(c+1)*stride], weights[(c+2)*stride], weights[(c+3)*stride]
-		x0, x1, x2, x3 := x[c*size:][:size], x[(c+1)*size:][:size], x[(c+2)*size:][:size], x[(c+3)*size:][:size]
-		for i := range sum {
-			sum[i] += a*x0[i] + b*x1[i] + d*x2[i] + e*x3[i]
-		}
+		a := [4]T{weights[c*stride], weights[(c+1)*stride], weights[(c+2)*stride], weights[(c+3)*stride]}
+		axpy4(sum, x[c*size:], size, &a)
 	}
 	for ; c < channels; c++ {
 		a := weights[c*stride]
 		for i, v := range x[c*size:][:size] {
 			sum[i] += a * v
+		}
+	}
+}
+
+// axpy4 returns the loop dst += a[0]*x + a[1]*x[ld:] + a[2]*x[2*ld:] + a[3]*x[3*ld:].
+func axpy4[T float]() func(dst, x []T, ld int, a *[4]T) {
+	if f, ok := any(kernel.Default().Axpy4).(func(dst, x []T, ld int, a *[4]T)); ok {
+		return f
+	}
+	return func(dst, x []T, ld int, a *[4]T) {
+		n := len(dst)
+		x0, x1, x2, x3 := x[:n], x[ld:][:n], x[2*ld:][:n], x[3*ld:][:n]
+		for i := range dst {
+			dst[i] += a[0]*x0[i] + a[1]*x1[i] + a[2]*x2[i] + a[3]*x3[i]
 		}
 	}
 }

@@ -100,6 +100,7 @@ func normalizeGroupsOf[T float](rt *Runtime, in, out []*onnx.Tensor, groups int,
 	x, y := onnx.Data[T](in[0]), onnx.Data[T](out[0])
 	scale, bias := onnx.Data[T](in[1]), onnx.Data[T](in[2])
 	size := c / groups
+	apply := scaleShift[T]()
 	rt.Pool.For(n*groups, max(1, 1<<14/(size*hw)), func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			from := i * size * hw
@@ -111,7 +112,7 @@ func normalizeGroupsOf[T float](rt *Runtime, in, out []*onnx.Tensor, groups int,
 				}
 				a := float64(scale[at]) * inv
 				s := float64(bias[at]) - mean*a
-				scaleShift(x[from+k*hw:][:hw], y[from+k*hw:][:hw], T(a), T(s))
+				apply(y[from+k*hw:][:hw], x[from+k*hw:][:hw], T(a), T(s))
 			}
 		}
 	})

@@ -52,30 +52,30 @@ func (l lpPool) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 }
 
 func lpPoolOf[T float](rt *Runtime, l lpPool, p *poolShape, in, out *onnx.Tensor) {
-	lo, hi := p.interior()
-	add := func(acc, row []T) {
-		row = row[:len(acc)]
+	add := func(dst, acc, row []T) {
+		acc, row = acc[:len(dst)], row[:len(dst)]
 		switch l.p {
 		case 1:
 			for i, v := range row {
-				acc[i] += magnitude(v)
+				dst[i] = acc[i] + magnitude(v)
 			}
 		case 2:
 			for i, v := range row {
-				acc[i] += v * v
+				dst[i] = acc[i] + v*v
 			}
 		default:
 			for i, v := range row {
-				acc[i] += T(math.Pow(float64(magnitude(v)), l.p))
+				dst[i] = acc[i] + T(math.Pow(float64(magnitude(v)), l.p))
 			}
 		}
 	}
 	load := func(acc, row []T) {
 		clear(acc)
-		add(acc, row)
+		add(acc, acc, row)
 	}
-	rowPool(rt, p, onnx.Data[T](in), onnx.Data[T](out), 0, load, add, func(acc, y []T, _, _ int) {
-		sumAlong(p, acc, y, lo, hi)
+	sum := plus[T]()
+	rowPool(rt, p, onnx.Data[T](in), onnx.Data[T](out), 0, load, add, func(acc, room, y []T, _, _ int) {
+		poolAlong(p, acc, room, y, 0, sum)
 		for i, v := range y {
 			y[i] = T(rootOf(float64(v), l.p))
 		}

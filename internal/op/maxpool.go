@@ -71,73 +71,10 @@ func maxPoolOf[T real](rt *Runtime, m maxPool, p *poolShape, in *onnx.Tensor, ou
 		maxPoolIndices(rt, p, x, y, onnx.Data[int64](out[1]), lowest, m.columnMajor)
 		return
 	}
-	lo, hi := p.interior()
-	rowPool(rt, p, x, onnx.Data[T](out[0]), lowest, copyRow[T], maxRow[T], func(acc, y []T, _, _ int) {
-		maxAlong(p, acc, y, lo, hi, lowest)
+	most := larger[T]()
+	rowPool(rt, p, x, onnx.Data[T](out[0]), lowest, copyRow[T], most, func(acc, room, y []T, _, _ int) {
+		poolAlong(p, acc, room, y, lowest, most)
 	})
-}
-
-func copyRow[T real](acc, row []T) { copy(acc, row) }
-
-func maxRow[T real](acc, row []T) {
-	row = row[:len(acc)]
-	for i, v := range row {
-		acc[i] = max(acc[i], v)
-	}
-}
-
-// maxAlong pools one row; outputs [lo,hi) have their whole window inside it.
-func maxAlong[T real](p *poolShape, x, y []T, lo, hi int, lowest T) {
-	edge := func(from, to int) {
-		for o := from; o < to; o++ {
-			start, a, b := p.taps(2, o)
-			m := lowest
-			for k := a; k < b; k++ {
-				m = max(m, x[start+k*p.dilation[2]])
-			}
-			y[o] = m
-		}
-	}
-	edge(0, lo)
-	edge(hi, len(y))
-	y = y[lo:hi]
-	if len(y) == 0 {
-		return
-	}
-	x = x[lo*p.stride[2]-p.padBegin[2]:]
-	kernel, stride, dilation := p.kernel[2], p.stride[2], p.dilation[2]
-	switch {
-	case kernel == 3 && stride == 2 && dilation == 1:
-		x = x[:2*len(y)+1]
-		left := x[0]
-		for i := range y {
-			right := x[2*i+2]
-			y[i] = max(left, x[2*i+1], right)
-			left = right
-		}
-	case kernel == 2 && stride == 2 && dilation == 1:
-		x = x[:2*len(y)]
-		for i := range y {
-			y[i] = max(x[2*i], x[2*i+1])
-		}
-	case kernel == 3 && stride == 1 && dilation == 1:
-		a, b := x[0], x[1]
-		x = x[2:][:len(y)]
-		for i, c := range x {
-			y[i] = max(a, b, c)
-			a, b = b, c
-		}
-	default:
-		for i := range y {
-			at := i * stride
-			m := x[at]
-			for range kernel - 1 {
-				at += dilation
-				m = max(m, x[at])
-			}
-			y[i] = m
-		}
-	}
 }
 
 // maxPoolIndices finds places too; y may be nil.

@@ -3,6 +3,8 @@ package op
 import (
 	"errors"
 	"fmt"
+
+	"github.com/onnxcnn/onnxcnn/internal/kernel"
 )
 
 // poolShape is a pooling window laid over an input of up to three spatial axes; missing ones come first and have size 1.
@@ -75,14 +77,16 @@ func (p *poolShape) interior() (lo, hi int) {
 }
 
 // rowPool pools x into y, an output row at a time: first the rows of the window are combined into one row, then the
-// elements of that row. load puts the first row in, fold adds another, none says what a window without rows gives, and
-// finish makes an output row of the combined one; d and h are the row's place on the first two axes.
-func rowPool[T real](rt *Runtime, p *poolShape, x, y []T, none T, load, fold func(acc, row []T), finish func(acc, y []T, d, h int)) {
+// elements of that row. load puts the first row in, combine adds another (dst = dst and row), none says what a window
+// without rows gives, and finish makes the output row; d and h are its place on the first two axes. room is scratch
+// memory as long as an input row.
+func rowPool[T real](rt *Runtime, p *poolShape, x, y []T, none T, load func(acc, row []T), combine func(dst, a, b []T), finish func(acc, room, y []T, d, h int)) {
 	width := p.in[2]
-	acc := make([]T, rt.Pool.Threads()*width)
+	scratch := make([]T, 2*rt.Pool.Threads()*width)
 	work := max(1, width*p.kernel[0]*p.kernel[1])
 	rt.Pool.ForWorker(p.planes*p.outRows, max(1, 1<<14/work), func(worker, lo, hi int) {
-		acc := acc[worker*width:][:width]
+		acc := scratch[2*worker*width:][:width]
+		room := scratch[(2*worker+1)*width:][:width]
 		for r := lo; r < hi; r++ {
 			plane, row := r/p.outRows, r%p.outRows
 			d, h := row/p.out[1], row%p.out[1]
@@ -96,7 +100,7 @@ func rowPool[T real](rt *Runtime, p *poolShape, x, y []T, none T, load, fold fun
 						load(acc, x[at:at+width])
 						first = false
 					} else {
-						fold(acc, x[at:at+width])
+						combine(acc, acc, x[at:at+width])
 					}
 				}
 			}
@@ -105,7 +109,98 @@ func rowPool[T real](rt *Runtime, p *poolShape, x, y []T, none T, load, fold fun
 					acc[i] = none
 				}
 			}
-			finish(acc, y[r*p.out[2]:(r+1)*p.out[2]], d, h)
+			finish(acc, room, y[r*p.out[2]:(r+1)*p.out[2]], d, h)
 		}
 	})
 }
+
+// poolAlong combines the windows of the row x. Those that lie inside it are made for stride 1, all at once, by a pass
+// over the row for each element of the window; then the ones that the stride lands on are picked. room is scratch
+// memory as long as x; none is what a window without elements gives.
+func poolAlong[T real](p *poolShape, x, room, y []T, none T, combine func(dst, a, b []T)) {
+	lo, hi := p.interior()
+	stride, dilation := p.stride[2], p.dilation[2]
+	edge := func(from, to int) {
+		for o := from; o < to; o++ {
+			start, a, b := p.taps(2, o)
+			y[o] = none
+			for k := a; k < b; k++ {
+				at := start + k*dilation
+				if k == a {
+					y[o] = x[at]
+				} else {
+					combine(y[o:o+1], y[o:o+1], x[at:at+1])
+				}
+			}
+		}
+	}
+	edge(0, lo)
+	edge(hi, len(y))
+	if lo == hi {
+		return
+	}
+	inner, length := y[lo:hi], (hi-lo-1)*stride+1
+	dst := inner
+	if stride > 1 {
+		dst = room[:length]
+	}
+	x = x[lo*stride-p.padBegin[2]:]
+	if p.kernel[2] == 1 {
+		dst = x[:length]
+		if stride == 1 {
+			copy(inner, dst)
+		}
+	} else {
+		combine(dst, x[:length], x[dilation:][:length])
+		for k := 2; k < p.kernel[2]; k++ {
+			combine(dst, dst, x[k*dilation:][:length])
+		}
+	}
+	if stride > 1 {
+		pick(inner, dst, stride)
+	}
+}
+
+// pick copies every stride-th element.
+func pick[T real](dst, x []T, stride int) {
+	if stride == 2 {
+		x = x[:2*len(dst)-1]
+		for i := range dst {
+			dst[i] = x[2*i]
+		}
+		return
+	}
+	at := 0
+	for i := range dst {
+		dst[i] = x[at]
+		at += stride
+	}
+}
+
+// larger returns dst = max(a, b), where a NaN stays.
+func larger[T real]() func(dst, a, b []T) {
+	if f, ok := any(kernel.Default().Max).(func(dst, a, b []T)); ok {
+		return f
+	}
+	return func(dst, a, b []T) {
+		a, b = a[:len(dst)], b[:len(dst)]
+		for i := range dst {
+			dst[i] = max(a[i], b[i])
+		}
+	}
+}
+
+// plus returns dst = a + b.
+func plus[T real]() func(dst, a, b []T) {
+	if f, ok := any(kernel.Default().Add).(func(dst, a, b []T)); ok {
+		return f
+	}
+	return func(dst, a, b []T) {
+		a, b = a[:len(dst)], b[:len(dst)]
+		for i := range dst {
+			dst[i] = a[i] + b[i]
+		}
+	}
+}
+
+func copyRow[T real](acc, row []T) { copy(acc, row) }

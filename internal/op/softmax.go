@@ -134,6 +134,16 @@ func softmaxRun[T float](kind softmaxKind, x, y []T) {
 // expShifted writes exp(x-m) and returns the sum.
 func expShifted[T float](x, y []T, m T) float64 {
 	sum := 0.0
+	if x, ok := any(x).([]float32); ok {
+		y, m := any(y).([]float32), float32(m)
+		y = y[:len(x)]
+		for i, v := range x {
+			e := exp32(v - m)
+			sum += float64(e)
+			y[i] = e
+		}
+		return sum
+	}
 	for i, v := range x {
 		e := math.Exp(float64(v - m))
 		sum += e
@@ -171,9 +181,11 @@ func softmaxColumns[T float](kind softmaxKind, x, y []T, n, stride, width int) {
 			}
 		case softmaxPlain:
 			for j, v := range row {
-				e := math.Exp(float64(v - m[j]))
-				s[j] += e
-				to[j] = T(e)
+				to[j] = v - m[j]
+			}
+			expShifted(to, to, 0)
+			for j, e := range to {
+				s[j] += float64(e)
 			}
 		}
 	}
