@@ -48,13 +48,13 @@ func TestFolder(t *testing.T) {
 		notes   []string // parts of notes, in order
 	}{
 		{"flat", files("b.jpg", "a.PNG", "B.webp", "notes.txt"), nil, []string{"B.webp -", "a.PNG -", "b.jpg -"},
-			[]string{"1 file not images by name ignored, the first is notes.txt"}},
+			[]string{"ignored 1 file without the extension of an image, such as notes.txt"}},
 		{"case 25: byte order", files("10/x.jpg", "2/x.jpg", "1/x.jpg", "a/x.jpg", "B/x.jpg"), []string{"1", "10", "2", "B", "a"},
 			[]string{"1/x.jpg 1", "10/x.jpg 10", "2/x.jpg 2", "B/x.jpg B", "a/x.jpg a"}, nil},
 		{"case 23: junk", files(".ipynb_checkpoints/x.jpg", ".DS_Store", "Thumbs.db", "c/", "__MACOSX/a/._1.jpg", "a/zero.jpg", "a/UP.JPG", "a/text.png",
 			"a/dir.jpg/", "a/with, \"quotes\"\n.jpg", "b/.hidden.jpg", "b/1.tiff"), []string{"a", "b"},
 			[]string{"a/UP.JPG a", "a/text.png a", "a/with, \"quotes\"\n.jpg a", "a/zero.jpg a", "b/1.tiff b"},
-			[]string{"folder c has no images", "1 file not"}},
+			[]string{"folder c has no images", "ignored 1 file without"}},
 		{"folders in a class", files("cat/x/y/1.jpg", "cat/2.jpg", "cat/x.jpg"), []string{"cat"},
 			[]string{"cat/2.jpg cat", "cat/x/y/1.jpg cat", "cat/x.jpg cat"}, nil},
 		{"images beside classes", files("z.jpg", "a/1.jpg"), []string{"a"}, []string{"z.jpg -", "a/1.jpg a"},

@@ -48,7 +48,7 @@ func walk(fsys fs.FS, root fs.FileInfo, shown func(string) string) (*Dataset, er
 		return nil, err
 	}
 	if n := len(w.junk); n > 0 {
-		w.note("%s by name ignored, the first is %s", plural(n, "file")+" not images", w.junk[0])
+		w.note("ignored %s without the extension of an image, such as %s", plural(n, "file"), w.junk[0])
 	}
 	if len(w.data.Items) == 0 {
 		return nil, &EmptyError{Where: shown("."), Notes: w.data.Notes}
