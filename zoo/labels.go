@@ -9,8 +9,8 @@ import (
 var imageNetLabels string
 
 // ImageNetLabels returns the names of the 1000 classes of ImageNet's classification challenge (ILSVRC 2012) in the
-// order in which networks trained on it have them, for models with 1000 outputs that carry no labels. Two names occur
-// twice, "crane" (the bird and the machine) and "maillot".
+// order in which networks trained on it have them, for models with 1000 outputs that carry no labels. All
+// differ.
 func ImageNetLabels() []string {
 	return strings.Split(strings.TrimSpace(imageNetLabels), "\n")
 }
