@@ -69,16 +69,16 @@ func (t *Table) Apply(a Activation, x []float32) {
 	case Elu:
 		for i, v := range x {
 			if v < 0 {
-				x[i] = a.A * float32(math.Expm1(float64(v)))
+				x[i] = a.A * Expm1F(v)
 			}
 		}
 	case Sigmoid:
 		for i, v := range x {
-			x[i] = sigmoid(v)
+			x[i] = SigmoidF(v)
 		}
 	case Tanh:
 		for i, v := range x {
-			x[i] = float32(math.Tanh(float64(v)))
+			x[i] = TanhF(v)
 		}
 	case HardSigmoid:
 		for i, v := range x {
@@ -90,12 +90,10 @@ func (t *Table) Apply(a Activation, x []float32) {
 		}
 	case Silu:
 		for i, v := range x {
-			x[i] = v * sigmoid(v)
+			x[i] = v * SigmoidF(v)
 		}
 	}
 }
-
-func sigmoid(v float32) float32 { return float32(1 / (1 + math.Exp(-float64(v)))) }
 
 // Finish computes y = f(y + res) for whole arrays; res may be nil.
 func (t *Table) Finish(pool *par.Pool, y, res []float32, a Activation) {

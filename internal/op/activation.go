@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/onnxcnn/onnxcnn/internal/kernel"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -11,7 +12,7 @@ import (
 func init() {
 	// Relu is max(x, 0); NaN stays NaN.
 	registerUnaryPlain("Relu", 1, kernels1{
-		onnx.Float: loop1(cheapGrain, relu[float32]), onnx.Double: loop1(cheapGrain, relu[float64]),
+		onnx.Float: loop1(cheapGrain, relu32), onnx.Double: loop1(cheapGrain, relu[float64]),
 		onnx.Int8: loop1(cheapGrain, relu[int8]), onnx.Int16: loop1(cheapGrain, relu[int16]),
 		onnx.Int32: loop1(cheapGrain, relu[int32]), onnx.Int64: loop1(cheapGrain, relu[int64]),
 	})
@@ -54,7 +55,7 @@ func init() {
 	// Sigmoid is 1/(1+e^-x).
 	registerUnaryPlain("Sigmoid", 1, floats1(func(y, x []float32) {
 		for i, v := range x {
-			y[i] = sigmoid32(v)
+			y[i] = kernel.SigmoidF(v)
 		}
 	}, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }))
 	// HardSigmoid is max(0, min(1, alpha*x+beta)).
@@ -74,7 +75,7 @@ func init() {
 		for i, v := range x {
 			w := v
 			if v < 20 { // beyond, the factor is 1
-				e := exp32(v)
+				e := kernel.ExpF(v)
 				n := e * (e + 2)
 				w = v * (n / (n + 2))
 			}
@@ -101,7 +102,7 @@ func init() {
 	registerUnary("Swish", 24, func(s *Spec) (kernels1, error) { return swish(s.Float("alpha", 1)), nil })
 	registerUnaryPlain("Tanh", 1, floats1(func(y, x []float32) {
 		for i, v := range x {
-			y[i] = tanh32(v)
+			y[i] = kernel.TanhF(v)
 		}
 	}, math.Tanh))
 	// Softplus is ln(1+e^x).
@@ -133,6 +134,8 @@ func init() {
 type signed interface {
 	float32 | float64 | int8 | int16 | int32 | int64
 }
+
+func relu32(y, x []float32) { kernel.Default().Relu(y, x) }
 
 func relu[T signed](y, x []T) {
 	for i, v := range x {
@@ -179,7 +182,7 @@ func eluFamily(gain, width, alpha float32) kernels1 {
 	return floats1(func(y, x []float32) {
 		for i, v := range x {
 			if v < 0 {
-				v = alpha * expm132(v/width)
+				v = alpha * kernel.Expm1F(v/width)
 			}
 			y[i] = gain * v
 		}
@@ -214,15 +217,15 @@ var geluKernels = floats1(func(y, x []float32) {
 // gelu32 uses the complement where 1+erf would cancel.
 func gelu32(x float32) float32 {
 	if x < -1.4142135 {
-		return 0.5 * x * erfcTail32(x*-0.70710678)
+		return 0.5 * x * kernel.ErfcTailF(x*-0.70710678)
 	}
-	return 0.5 * x * (1 + erf32(x*0.70710678))
+	return 0.5 * x * (1 + kernel.ErfF(x*0.70710678))
 }
 
 var fastGeluKernels = floats1(func(y, x []float32) {
 	for i, v := range x {
 		// 0.5*(1+tanh(u)) is sigmoid(2u), which does not cancel for negative u.
-		y[i] = v * sigmoid32(2*0.7978845608*(v+0.044715*v*v*v))
+		y[i] = v * kernel.SigmoidF(2*0.7978845608*(v+0.044715*v*v*v))
 	}
 }, func(x float64) float64 {
 	return x / (1 + math.Exp(-2*math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)))
@@ -231,7 +234,7 @@ var fastGeluKernels = floats1(func(y, x []float32) {
 func swish(alpha float32) kernels1 {
 	return floats1(func(y, x []float32) {
 		for i, v := range x {
-			y[i] = v * sigmoid32(alpha*v)
+			y[i] = v * kernel.SigmoidF(alpha*v)
 		}
 	}, func(x float64) float64 { return x / (1 + math.Exp(-float64(alpha)*x)) })
 }

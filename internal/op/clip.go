@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/onnxcnn/onnxcnn/internal/kernel"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -11,7 +12,7 @@ func init() {
 	register(Def{Type: "Clip", Since: 1, MinIn: 1, MaxIn: 3, MaxOut: 1, New: newClip})
 }
 
-// clip is min(max(x, lo), hi): where lo > hi all is hi. NaN stays NaN, and a bound that is NaN makes all NaN. Bounds are attributes before opset 11, and
+// clip is min(max(x, lo), hi): where lo > hi all is hi. NaN stays NaN. Bounds are attributes before opset 11, and
 // inputs (scalars, or tensors of one element) after that; either may be left out.
 type clip struct {
 	attrs  bool
@@ -82,9 +83,21 @@ func (clip) double(bound float32) float64 {
 }
 
 var clipKernels = map[onnx.DataType]func(rt *Runtime, x, lo, hi, y *onnx.Tensor){
-	onnx.Float: clipOf[float32], onnx.Double: clipOf[float64],
+	onnx.Float: clip32, onnx.Double: clipOf[float64],
 	onnx.Int8: clipOf[int8], onnx.Int16: clipOf[int16], onnx.Int32: clipOf[int32], onnx.Int64: clipOf[int64],
 	onnx.Uint8: clipOf[uint8], onnx.Uint16: clipOf[uint16], onnx.Uint32: clipOf[uint32], onnx.Uint64: clipOf[uint64],
+}
+
+func clip32(rt *Runtime, x, lo, hi, y *onnx.Tensor) {
+	l, h := float32(math.Inf(-1)), float32(math.Inf(1))
+	if lo != nil {
+		l = lo.Float32s()[0]
+	}
+	if hi != nil {
+		h = hi.Float32s()[0]
+	}
+	t, xs, ys := kernel.Default(), x.Float32s(), y.Float32s()
+	rt.Pool.For(len(xs), cheapGrain, func(from, to int) { t.Clamp(ys[from:to], xs[from:to], l, h) })
 }
 
 func clipOf[T real](rt *Runtime, x, lo, hi, y *onnx.Tensor) {

@@ -107,8 +107,9 @@ func quantised(v, zero, lo, hi float32) float32 {
 	} else if v < -1<<18 {
 		v = -1 << 18
 	}
-	v += roundMagic32
-	v = v - roundMagic32 + zero
+	const magic = 3 << 22
+	v += magic
+	v = v - magic + zero
 	if v < lo {
 		v = lo
 	} else if v > hi {

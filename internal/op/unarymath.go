@@ -3,6 +3,7 @@ package op
 import (
 	"math"
 
+	"github.com/onnxcnn/onnxcnn/internal/kernel"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -12,13 +13,13 @@ func init() {
 	registerUnaryPlain("Sqrt", 1, kernels1{onnx.Float: loop1(cheapGrain, sqrt32), onnx.Double: loop1(cheapGrain, each1(math.Sqrt))})
 	registerUnaryPlain("Exp", 1, floats1(func(y, x []float32) {
 		for i, v := range x {
-			y[i] = exp32(v)
+			y[i] = kernel.ExpF(v)
 		}
 	}, math.Exp))
 	registerUnaryPlain("Log", 1, viaFloat64(math.Log))
 	registerUnaryPlain("Erf", 9, merge(floats1(func(y, x []float32) {
 		for i, v := range x {
-			y[i] = erf32(v)
+			y[i] = kernel.ErfF(v)
 		}
 	}, math.Erf), integers1(each1(intErf[int8]), each1(intErf[int16]), each1(intErf[int32]), each1(intErf[int64]),
 		each1(intErf[uint8]), each1(intErf[uint16]), each1(intErf[uint32]), each1(intErf[uint64]))))

@@ -15,8 +15,8 @@ func init() {
 		least[uint8], least[uint16], least[uint32], least[uint64]), false)
 	registerVariadic("Max", numbers2(most[float32], most[float64], most[int8], most[int16], most[int32], most[int64],
 		most[uint8], most[uint16], most[uint32], most[uint64]), false)
-	registerVariadic("Sum", kernels2{onnx.Float: runs(cheapGrain, add[float32]), onnx.Double: runs(cheapGrain, add[float64])}, false)
-	registerVariadic("Mean", kernels2{onnx.Float: runs(cheapGrain, add[float32]), onnx.Double: runs(cheapGrain, add[float64])}, true)
+	registerVariadic("Sum", kernels2{onnx.Float: runs(cheapGrain, add32), onnx.Double: runs(cheapGrain, add[float64])}, false)
+	registerVariadic("Mean", kernels2{onnx.Float: runs(cheapGrain, add32), onnx.Double: runs(cheapGrain, add[float64])}, true)
 }
 
 func registerVariadic(name string, kernels kernels2, mean bool) {

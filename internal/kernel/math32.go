@@ -1,9 +1,9 @@
-package op
+package kernel
 
 import "math"
 
 // The functions here are float32 versions of what package math has in float64, for activations over whole feature maps.
-// Each stays within 2 units in the last place of the exact value where not said otherwise. The polynomials are minimax
+// Each stays within 3 units in the last place of the exact value where not said otherwise. The polynomials are minimax
 // fits (Lawson's iteration on Chebyshev nodes, relative error) over the intervals named.
 
 const (
@@ -16,9 +16,9 @@ const (
 	roundMagic32Bits = 0x4b400000
 )
 
-// exp32 returns e^x: x = n*ln2 + r with |r| <= ln2/2, and 2^n is applied in two steps so that results that are
+// ExpF returns e^x: x = n*ln2 + r with |r| <= ln2/2, and 2^n is applied in two steps so that results that are
 // subnormal come out right too.
-func exp32(x float32) float32 {
+func ExpF(x float32) float32 {
 	if !(x < 88.72284) {
 		if x != x {
 			return x
@@ -38,20 +38,20 @@ func exp32(x float32) float32 {
 	return p * math.Float32frombits(uint32(h+127)<<23) * math.Float32frombits(uint32(k-h+127)<<23)
 }
 
-// expm132 returns e^x - 1, accurate near 0.
-func expm132(x float32) float32 {
+// Expm1F returns e^x - 1, accurate near 0.
+func Expm1F(x float32) float32 {
 	if x > -0.5 && x < 0.5 {
 		p := (((((0.000199928963*x+0.00139974568)*x+0.008333073)*x+0.0416653155)*x+0.16666668)*x + 0.500000042)
 		return x + x*x*p
 	}
-	return exp32(x) - 1
+	return ExpF(x) - 1
 }
 
-// sigmoid32 returns 1/(1+e^-x).
-func sigmoid32(x float32) float32 { return 1 / (1 + exp32(-x)) }
+// SigmoidF returns 1/(1+e^-x).
+func SigmoidF(x float32) float32 { return 1 / (1 + ExpF(-x)) }
 
-// tanh32 returns the hyperbolic tangent.
-func tanh32(x float32) float32 {
+// TanhF returns the hyperbolic tangent.
+func TanhF(x float32) float32 {
 	a := x
 	if a < 0 {
 		a = -a
@@ -64,16 +64,16 @@ func tanh32(x float32) float32 {
 	if a > 10 { // NaN falls through
 		return float32(math.Copysign(1, float64(x)))
 	}
-	y := 1 - 2/(exp32(2*a)+1)
+	y := 1 - 2/(ExpF(2*a)+1)
 	if x < 0 {
 		return -y
 	}
 	return y
 }
 
-// erf32 returns the error function: an odd polynomial up to 1, and 1-e^q(|x|) beyond, where q fits the logarithm of
+// ErfF returns the error function: an odd polynomial up to 1, and 1-e^q(|x|) beyond, where q fits the logarithm of
 // the complement.
-func erf32(x float32) float32 {
+func ErfF(x float32) float32 {
 	a := x
 	if a < 0 {
 		a = -a
@@ -87,17 +87,17 @@ func erf32(x float32) float32 {
 		return float32(math.Copysign(1, float64(x)))
 	}
 	q := (((((((-2.1697639e-05*a+0.000441472916)*a-0.00420528589)*a+0.0252103423)*a-0.108422103)*a-0.633216395)*a-1.12958031)*a + 0.000188467784)
-	y := 1 - exp32(q)
+	y := 1 - ExpF(q)
 	if x < 0 {
 		return -y
 	}
 	return y
 }
 
-// erfcTail32 returns 1-erf(x) for x above 0.95, as t*e^(P(t)-x²) with t = 1/(1+x/2). Its relative error grows as x² does,
+// ErfcTailF returns 1-erf(x) for x above 0.95, as t*e^(P(t)-x²) with t = 1/(1+x/2). Its relative error grows as x² does,
 // to a few units in the last place for each whole number of x².
-func erfcTail32(x float32) float32 {
+func ErfcTailF(x float32) float32 {
 	t := 1 / (1 + 0.5*x)
 	p := (((((((-0.177704204*t+0.750712898)*t-1.04281602)*t+0.410461944)*t-0.0770057983)*t+0.405545672)*t+0.996821429)*t - 1.26537296)
-	return t * exp32(p-x*x)
+	return t * ExpF(p-x*x)
 }

@@ -1,4 +1,4 @@
-package op
+package kernel
 
 import (
 	"math"
@@ -15,11 +15,11 @@ func TestMath32(t *testing.T) {
 		ulps  float64
 		abs   float64 // difference that is always allowed
 	}{
-		{"exp", exp32, math.Exp, 2, 0},
-		{"expm1", expm132, math.Expm1, 2, 0},
-		{"sigmoid", sigmoid32, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, 4, 1e-38},
-		{"tanh", tanh32, math.Tanh, 3, 0},
-		{"erf", erf32, math.Erf, 3, 0},
+		{"exp", ExpF, math.Exp, 2, 0},
+		{"expm1", Expm1F, math.Expm1, 2, 0},
+		{"sigmoid", SigmoidF, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, 4, 1e-38},
+		{"tanh", TanhF, math.Tanh, 3, 0},
+		{"erf", ErfF, math.Erf, 3, 0},
 	} {
 		t.Run(f.name, func(t *testing.T) {
 			worst, at := 0.0, float32(0)
