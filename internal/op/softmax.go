@@ -3,6 +3,7 @@ package op
 import (
 	"math"
 
+	"github.com/onnxcnn/onnxcnn/internal/kernel"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -138,7 +139,7 @@ func expShifted[T float](x, y []T, m T) float64 {
 		y, m := any(y).([]float32), float32(m)
 		y = y[:len(x)]
 		for i, v := range x {
-			e := exp32(v - m)
+			e := kernel.ExpF(v - m)
 			sum += float64(e)
 			y[i] = e
 		}
