@@ -13,10 +13,7 @@ type word interface {
 }
 
 // words returns the elements of t as words of type T, which has their width (or a multiple of it).
-func words[T word](t *onnx.Tensor) []T {
-	if s, ok := any(&t.Strings).(*[]T); ok {
-		return *s
-	}
+func words[T uint8 | uint16 | uint32 | uint64 | [2]uint64](t *onnx.Tensor) []T {
 	var z T
 	n := len(t.Raw) / int(unsafe.Sizeof(z))
 	if n == 0 {
@@ -216,8 +213,8 @@ func fillRow[T word](dst []T, v T) {
 
 // The tile of a transposition: rows of dst that are written together, and elements of each.
 const (
-	tileRows = 32
-	tileCols = 128
+	tileRows = 64
+	tileCols = 64
 )
 
 // runTransposed copies where neighbours in src (along rows) are not neighbours in dst (along cols): in tiles, so that
