@@ -31,6 +31,10 @@ type Options struct {
 	// MaxPixels is the largest width*height of an image that is decoded, 0 for what [zoo.DecodeOptions] says.
 	MaxPixels int
 
+	// StoredStatistics makes a BatchNormalization that was exported in training mode, and so normalises with the
+	// statistics of the batch, use those stored in the model.
+	StoredStatistics bool
+
 	Provider string // as in [backend.Options]
 	Threads  int    // as in [backend.Options]
 
@@ -153,6 +157,13 @@ func New(m *onnx.Model, o Options) (*Extractor, error) {
 		return nil, named(m, err)
 	}
 	x.last = channelsLast(m, x.layer, recipe.Layout == "NHWC")
+	if slices.ContainsFunc(m.Graph.Nodes, trains) {
+		if o.StoredStatistics {
+			m = storedStatistics(m)
+		} else {
+			x.warn("the network was exported in training mode and normalises with the statistics of each batch: what comes out for an image depends on the others (StoredStatistics, --stored-statistics, turns that off)")
+		}
+	}
 	x.session = o.Session
 	if x.session == nil {
 		x.session, err = backend.Open(m, backend.Options{Provider: o.Provider, Threads: o.Threads, Outputs: []string{x.layer}, Shapes: shapes, Warn: o.Warn})

@@ -16,6 +16,7 @@ func imageFlags(more ...cli.Flag) []cli.Flag {
 	return append(more,
 		&cli.IntFlag{Name: "batch", Value: 32, Usage: "run `N` images at once"},
 		&cli.BoolFlag{Name: "strict", Usage: "stop at the first image that cannot be read, instead of skipping it"},
+		&cli.BoolFlag{Name: "stored-statistics", Usage: "normalise by the statistics in the file, if the network was exported in training mode"},
 		&cli.IntFlag{Name: "max-pixels", Usage: "skip images of more than `N` pixels; 0 means 178956970"},
 	)
 }
@@ -57,7 +58,8 @@ func imagesOf(c *cli.Context, args []string) (*features.Dataset, error) {
 func imageOptions(c *cli.Context) (features.Options, error) {
 	o := features.Options{
 		Batch: c.Int("batch"), Strict: c.Bool("strict"), MaxPixels: c.Int("max-pixels"),
-		Provider: c.String("provider"), Threads: c.Int("threads"),
+		StoredStatistics: c.Bool("stored-statistics"),
+		Provider:         c.String("provider"), Threads: c.Int("threads"),
 		Warn: func(s string) { advise(c, "%s", s) },
 	}
 	if o.Batch < 1 {
