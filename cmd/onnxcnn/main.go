@@ -30,6 +30,7 @@ func commands() []*cli.Command {
 		runCommand(),
 		predictCommand(),
 		extractFeaturesCommand(),
+		benchCommand(),
 	}
 }
 

@@ -1,0 +1,362 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/onnxcnn/onnxcnn/backend"
+	"github.com/onnxcnn/onnxcnn/onnx"
+	"github.com/urfave/cli/v2"
+)
+
+func benchCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "bench",
+		Usage:     "measure time and memory of a model, also of two providers against each other",
+		ArgsUsage: "MODEL",
+		Description: `Opens the model, runs it once, and then several times on random numbers. Each provider runs in a process
+of its own; where there are several they take turns run by run, so that they share whatever else the
+machine does. Compare the ratio of medians: single times depend on the machine's other work.
+
+The columns: seconds to read the file and prepare it (open), to run it for the first time (first), median
+and shortest time of the runs after that, images a second at the median, the process's peak memory, and
+the first provider's median over this one's (ratio: above 1 means that this one is faster).
+
+   onnxcnn bench resnet50.onnx --batch 8
+   onnxcnn bench resnet50.onnx --batch 1,8 --provider native,ort --threads 2 --json`,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "batch", Value: "1", Usage: "images a run: `N`, or several numbers with commas between"},
+			&cli.IntFlag{Name: "runs", Value: 7, Usage: "measure `N` runs after the first"},
+			inputFlag(),
+			&cli.StringFlag{Name: "provider", Value: "native", Category: sharedCategory,
+				Usage: "what to measure: `NAMES` with commas between, of native, ort, ..."},
+			threadsFlag(), seedFlag(), quietFlag(), jsonFlag(),
+			&cli.BoolFlag{Name: "worker", Hidden: true},
+		},
+		Action: runBench,
+	}
+}
+
+// benchResult is what was measured of one provider at one batch size. Times are in seconds.
+type benchResult struct {
+	Model    string  `json:"model"`
+	Provider string  `json:"provider"`
+	Batch    int     `json:"batch"`
+	Threads  int     `json:"threads"`
+	Runs     int     `json:"runs"`
+	Open     float64 `json:"open_s"`
+	First    float64 `json:"first_s"`
+	Median   float64 `json:"median_s"`
+	Min      float64 `json:"min_s"`
+	Rate     float64 `json:"images_per_s"`
+	Peak     float64 `json:"peak_mb,omitempty"`
+	Ratio    float64 `json:"ratio,omitempty"`
+}
+
+func runBench(c *cli.Context) error {
+	path, err := onlyModelArg(c)
+	if err != nil {
+		return err
+	}
+	if c.Int("runs") < 1 {
+		return usagef("--runs %d: at least one run", c.Int("runs"))
+	}
+	batches, err := parseBatches(c.String("batch"))
+	if err != nil {
+		return err
+	}
+	if c.Bool("worker") {
+		return benchWorker(c, path, batches[0])
+	}
+	providers := splitProviders(c.String("provider"))
+	for _, p := range providers {
+		name, _, _ := strings.Cut(p, ":")
+		if !slices.Contains(backend.Providers(), name) {
+			return usagef("there is no provider %q in this program (providers: %s)", name, strings.Join(backend.Providers(), ", "))
+		}
+	}
+	m, err := openModel(path) // so that a bad file is told once, and before anything is started
+	if err != nil {
+		return err
+	}
+	if err := m.Close(); err != nil {
+		return err
+	}
+	var all []benchResult
+	for _, n := range batches {
+		res, err := compare(c, path, n, providers)
+		if err != nil {
+			return err
+		}
+		all = append(all, res...)
+	}
+	if c.Bool("json") {
+		return printJSON(c, all)
+	}
+	return printBench(c.App.Writer, all)
+}
+
+func parseBatches(s string) ([]int, error) {
+	var out []int
+	for _, f := range strings.Split(s, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(f))
+		if err != nil || n < 1 || n > 1<<16 {
+			return nil, usagef("--batch %s: want numbers of images from 1 on, with commas between", s)
+		}
+		out = append(out, n)
+	}
+	return out, nil
+}
+
+// splitProviders splits at commas. A part such as device_id=1 is an option of the provider before it.
+func splitProviders(s string) []string {
+	var out []string
+	for _, p := range strings.Split(s, ",") {
+		p = strings.TrimSpace(p)
+		if strings.Contains(p, "=") && len(out) > 0 {
+			out[len(out)-1] += "," + p
+			continue
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// A worker is a process that measures one provider: it says when it is ready, and runs once for each line it is sent.
+type worker struct {
+	cmd   *exec.Cmd
+	in    io.WriteCloser
+	out   *bufio.Scanner
+	said  strings.Builder // its standard error
+	times []float64
+	ready workerReady
+}
+
+// workerReady is the first line of a worker, runs are a number of seconds a line, and workerDone is the last.
+type (
+	workerReady struct {
+		Open    float64 `json:"open_s"`
+		First   float64 `json:"first_s"`
+		Threads int     `json:"threads"`
+	}
+	workerDone struct {
+		Peak float64 `json:"peak_mb"`
+	}
+)
+
+// compare measures all providers at one batch size, taking turns.
+func compare(c *cli.Context, path string, batch int, providers []string) ([]benchResult, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(c.Context)
+	defer cancel()
+	var workers []*worker
+	defer func() {
+		cancel() // ends those that still run
+		for _, w := range workers {
+			_ = w.cmd.Wait()
+		}
+	}()
+	for _, p := range providers {
+		args := []string{"bench", "--worker", "--provider", p, "--batch", strconv.Itoa(batch), "--threads", strconv.Itoa(c.Int("threads")),
+			"--seed", strconv.FormatInt(c.Int64("seed"), 10), "--quiet"}
+		for _, in := range c.StringSlice("input") {
+			args = append(args, "--input", in)
+		}
+		w := &worker{cmd: exec.CommandContext(ctx, exe, append(args, "--", path)...)}
+		w.cmd.Stderr = &w.said
+		if w.in, err = w.cmd.StdinPipe(); err != nil {
+			return nil, err
+		}
+		out, err := w.cmd.StdoutPipe()
+		if err != nil {
+			return nil, err
+		}
+		w.out = bufio.NewScanner(out)
+		if err := w.cmd.Start(); err != nil {
+			return nil, err
+		}
+		workers = append(workers, w)
+		if err := w.read(&w.ready); err != nil { // one opens after the other, so that none disturbs it
+			return nil, err
+		}
+	}
+	for range c.Int("runs") {
+		for _, w := range workers {
+			if _, err := io.WriteString(w.in, "\n"); err != nil {
+				return nil, err
+			}
+			var t float64
+			if err := w.read(&t); err != nil {
+				return nil, err
+			}
+			w.times = append(w.times, t)
+		}
+	}
+	var all []benchResult
+	for i, w := range workers {
+		if err := w.in.Close(); err != nil {
+			return nil, err
+		}
+		var done workerDone
+		if err := w.read(&done); err != nil {
+			return nil, err
+		}
+		slices.Sort(w.times)
+		r := benchResult{Model: path, Provider: providers[i], Batch: batch, Threads: w.ready.Threads, Runs: len(w.times),
+			Open: w.ready.Open, First: w.ready.First, Median: median(w.times), Min: w.times[0], Peak: done.Peak}
+		r.Rate = float64(batch) / r.Median
+		all = append(all, r)
+		if len(workers) > 1 {
+			all[i].Ratio = all[0].Median / r.Median
+		}
+	}
+	return all, nil
+}
+
+// read reads the worker's next line. A worker that ends instead has said why on its standard error.
+func (w *worker) read(v any) error {
+	if w.out.Scan() {
+		return json.Unmarshal(w.out.Bytes(), v)
+	}
+	if err := w.out.Err(); err != nil {
+		return err
+	}
+	err := w.cmd.Wait()
+	if said := strings.TrimPrefix(strings.TrimSpace(w.said.String()), "onnxcnn: "); said != "" {
+		return errors.New(said)
+	}
+	return fmt.Errorf("a measuring process ended early: %w", err)
+}
+
+// median returns the middle of sorted numbers.
+func median(sorted []float64) float64 {
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}
+
+// benchWorker is the measuring process.
+func benchWorker(c *cli.Context, path string, batch int) error {
+	out := json.NewEncoder(c.App.Writer)
+	start := time.Now()
+	m, err := openModel(path)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	shapes, err := benchShapes(c, m, batch)
+	if err != nil {
+		return err
+	}
+	opts := engineOptions(c)
+	s, err := backend.Open(m, opts)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	ready := workerReady{Open: time.Since(start).Seconds(), Threads: threadsOf(c.Int("threads"))}
+	inputs := map[string]*onnx.Tensor{}
+	r := rand.New(rand.NewPCG(uint64(c.Int64("seed")), 1))
+	for _, v := range s.Inputs() {
+		inputs[v.Name] = randomTensor(r, v.Type.Elem, shapes[v.Name])
+	}
+	run := func() (float64, error) {
+		start := time.Now()
+		_, err := s.Run(c.Context, inputs)
+		return time.Since(start).Seconds(), err
+	}
+	if ready.First, err = run(); err != nil {
+		return err
+	}
+	if err := out.Encode(ready); err != nil {
+		return err
+	}
+	for in := bufio.NewScanner(c.App.Reader); in.Scan(); {
+		t, err := run()
+		if err != nil {
+			return err
+		}
+		if err := out.Encode(t); err != nil {
+			return err
+		}
+	}
+	return out.Encode(workerDone{Peak: float64(peakMemory()) / (1 << 20)})
+}
+
+// benchShapes returns the shape of every input: what --input says, else what the model declares, with the batch in
+// front.
+func benchShapes(c *cli.Context, m *onnx.Model, batch int) (map[string][]int, error) {
+	shapes, err := inputShapes(m, c.StringSlice("input"))
+	if err != nil {
+		return nil, err
+	}
+	if shapes == nil {
+		shapes = map[string][]int{}
+	}
+	for _, v := range m.Graph.RequiredInputs() {
+		if v.Type == nil || !v.Type.HasShape && shapes[v.Name] == nil {
+			return nil, withHint(fmt.Errorf("%s: input %q: the model declares no shape", m.Path(), v.Name), "give it with --input %s=1x3x224x224", v.Name)
+		}
+		if shapes[v.Name] == nil {
+			shape := make([]int, len(v.Type.Shape))
+			for i, d := range v.Type.Shape {
+				if shape[i] = d.Size; d.Size < 0 && i > 0 {
+					return nil, withHint(fmt.Errorf("%s: input %q: dimension %d (%s) has no fixed size", m.Path(), v.Name, i, d.Param), "give the shape with --input")
+				}
+			}
+			shapes[v.Name] = shape
+		}
+		if len(shapes[v.Name]) > 1 {
+			shapes[v.Name][0] = batch
+		}
+	}
+	return shapes, nil
+}
+
+// randomTensor returns standard normal numbers for floats, zeros for everything else.
+func randomTensor(r *rand.Rand, typ onnx.DataType, shape []int) *onnx.Tensor {
+	t := onnx.New(typ, shape...)
+	if typ == onnx.Float {
+		for i := range t.Float32s() {
+			t.Float32s()[i] = float32(r.NormFloat64())
+		}
+	}
+	return t
+}
+
+func printBench(w io.Writer, all []benchResult) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "provider\tbatch\tthreads\truns\topen s\tfirst s\tmedian s\tmin s\timages/s\tpeak MB\tratio\t")
+	for _, r := range all {
+		ratio := ""
+		if r.Ratio > 0 {
+			ratio = fmt.Sprintf("%.2f", r.Ratio)
+		}
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%.3f\t%.3f\t%.4f\t%.4f\t%.1f\t%.0f\t%s\t\n",
+			r.Provider, r.Batch, r.Threads, r.Runs, r.Open, r.First, r.Median, r.Min, r.Rate, r.Peak, ratio)
+	}
+	return t.Flush()
+}
+
+// threadsOf returns how many processors --threads stands for.
+func threadsOf(n int) int {
+	if n > 0 {
+		return n
+	}
+	return runtime.GOMAXPROCS(0)
+}
