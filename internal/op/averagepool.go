@@ -47,19 +47,26 @@ func averagePoolOf[T float](rt *Runtime, a averagePool, p *poolShape, in, out *o
 	for axis := range counts {
 		counts[axis] = a.counts(p, axis)
 	}
-	across := make([]T, p.out[2])
-	for i, n := range counts[2] {
-		across[i] = T(n)
+	// What a row is multiplied by depends on how many rows its windows count.
+	shares := map[int][]T{}
+	for _, d := range counts[0] {
+		for _, h := range counts[1] {
+			if shares[d*h] != nil {
+				continue
+			}
+			row := make([]T, p.out[2])
+			for i, w := range counts[2] {
+				if n := d * h * w; n > 0 { // else the windows hold nothing, and their sum is 0
+					row[i] = 1 / T(n)
+				}
+			}
+			shares[d*h] = row
+		}
 	}
-	add := plus[T]()
+	add, scale := plus[T](), times[T]()
 	rowPool(rt, p, onnx.Data[T](in), onnx.Data[T](out), 0, copyRow[T], add, func(acc, room, y []T, d, h int) {
 		poolAlong(p, acc, room, y, 0, add)
-		rows := T(counts[0][d] * counts[1][h])
-		for i, n := range across {
-			if n *= rows; n > 0 { // else the window holds nothing, and its sum is 0
-				y[i] /= n
-			}
-		}
+		scale(y, y, shares[counts[0][d]*counts[1][h]])
 	})
 }
 

@@ -125,6 +125,11 @@ func (d dropout) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 			return err
 		}
 	}
+	wanted := len(out) > 1 && out[1] != nil
+	if (!train || ratio == 0) && !wanted {
+		copy(out[0].Raw, in[0].Raw)
+		return nil
+	}
 	keep := make([]bool, in[0].Len())
 	if !train || ratio == 0 {
 		for i := range keep {
@@ -139,7 +144,7 @@ func (d dropout) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 			dropElements(in[0], out[0], keep, ratio)
 		}
 	}
-	if len(out) < 2 || out[1] == nil {
+	if !wanted {
 		return nil
 	}
 	if out[1].Type == onnx.Bool {

@@ -203,4 +203,17 @@ func plus[T real]() func(dst, a, b []T) {
 	}
 }
 
+// times returns dst = a * b.
+func times[T real]() func(dst, a, b []T) {
+	if f, ok := any(kernel.Default().Mul).(func(dst, a, b []T)); ok {
+		return f
+	}
+	return func(dst, a, b []T) {
+		a, b = a[:len(dst)], b[:len(dst)]
+		for i := range dst {
+			dst[i] = a[i] * b[i]
+		}
+	}
+}
+
 func copyRow[T real](acc, row []T) { copy(acc, row) }
