@@ -87,7 +87,8 @@ func Decode(r io.Reader, o Options) (p *Picture, err error) {
 func readFile(r io.Reader, buf *bytes.Buffer, maxPixels int) (*format, error) {
 	var f *format
 	allowed := int64(minFile)
-	for step, checked := int64(firstRead), false; ; step *= 4 {
+	var c image.Config // known once its width is not 0
+	for step := int64(firstRead); ; step *= 4 {
 		n, err := io.CopyN(buf, r, step)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, fmt.Errorf("reading: %w", err)
@@ -98,22 +99,22 @@ func readFile(r io.Reader, buf *bytes.Buffer, maxPixels int) (*format, error) {
 				return nil, err
 			}
 		}
-		if !checked {
-			c, err := f.guardedConfig(data)
+		if c.Width == 0 {
+			found, err := f.guardedConfig(data)
 			switch {
 			case err == nil:
-				if err := f.checkSize(c, maxPixels); err != nil {
+				if err := f.checkSize(found, maxPixels); err != nil {
 					return nil, err
 				}
-				checked = true
+				c = found
 				// No sensible encoder needs more than the pixels themselves at 16 bits, and some.
 				allowed = max(allowed, 9*int64(c.Width)*int64(c.Height))
 			case whole:
 				return nil, f.explain(data, err)
 			}
-			if whole && f.perByte > 0 && int64(c.Width)*int64(c.Height) > int64(f.perByte)*int64(len(data)) {
-				return nil, fmt.Errorf("%s: file of %d bytes is cut or a bomb: too short for its %dx%d pixels: %w", f.name, len(data), c.Width, c.Height, ErrTooLarge)
-			}
+		}
+		if whole && f.perByte > 0 && int64(c.Width)*int64(c.Height) > int64(f.perByte)*int64(len(data)) {
+			return nil, fmt.Errorf("%s: file of %d bytes is cut or a bomb: too short for its %dx%d pixels: %w", f.name, len(data), c.Width, c.Height, ErrTooLarge)
 		}
 		if whole {
 			return f, nil

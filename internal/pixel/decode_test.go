@@ -412,6 +412,7 @@ func TestBombs(t *testing.T) {
 		{"bmp", bmpBomb, "16384x16384"},
 		{"bmp within the limit", bmpWithin, "16384x4096"},
 		{"jpeg", jpegBomb, "13000x13000"},
+		{"jpeg with a long tail", append(bytes.Clone(jpegBomb), make([]byte, 2*firstRead)...), "13000x13000"},
 		{"tiff of many strips", manyStrips, "tiff: "},
 		{"tiff that expands", packBits, "tiff: "},
 		{"webp canvas", webpBomb, "16777216x16777216"},

@@ -29,7 +29,7 @@ func jpegRows(m *image.YCbCr) rowReader {
 		halfX, halfY = true, true
 	case image.YCbCrSubsampleRatio440:
 		halfY = true
-	default: // 4:1:1 and 4:1:0: repeated there too
+	default: // 4:1:1 and 4:1:0: libjpeg repeats these too
 		return ycbcrRows(m)
 	}
 	b := m.Rect
