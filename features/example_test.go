@@ -119,3 +119,20 @@ func ExampleClassifier() {
 	// Output:
 	// white.png: square, 0.77
 }
+
+// Features of images with a class each teach the rule; features of other images are classified by it. In a program
+// they are Batch.Features and the items' labels.
+func ExampleCentroids() {
+	known, labels := []float32{4, 0, 5, 1, 0, 2}, []int{0, 0, 1}
+	c, err := features.FitCentroids(known, labels, 2)
+	if err != nil {
+		log.Fatal(err)
+	}
+	classes, err := c.Predict([]float32{1, 9, 7, 2})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(classes)
+	// Output:
+	// [1 0]
+}
