@@ -1,3 +1,0 @@
-package main
-
-import _ "github.com/onnxcnn/onnxcnn/backend/ort" // --provider ort
