@@ -60,7 +60,7 @@ func BenchmarkLayers(b *testing.B) {
 				s := l.shape(batch)
 				b.Run(fmt.Sprintf("%s/%d/c%d_m%d_%dx%d_k%d_s%d", name, batch, l.c, l.m, l.size, l.size, l.k, l.stride), func(b *testing.B) {
 					w := make([]float32, s.M*s.C/s.Groups*size(s.Kernel))
-					f := NewFilter(kernel.Default(), pool, func(n int) []float32 { return make([]float32, n) }, w, s.M, s.C/s.Groups, s.Groups, s.Kernel)
+					f := NewFilter(kernel.Default(), func(n int) []float32 { return make([]float32, n) }, true, w, s.M, s.C/s.Groups, s.Groups, s.Kernel)
 					x, y := make([]float32, s.N*s.C*size(s.In)), make([]float32, s.N*s.M*size(s.Out))
 					scratch := []float32{}
 					alloc := func(n int) []float32 {

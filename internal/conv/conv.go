@@ -6,6 +6,7 @@ package conv
 
 import (
 	"math"
+	"sync"
 
 	"github.com/onnxcnn/onnxcnn/internal/kernel"
 	"github.com/onnxcnn/onnxcnn/internal/par"
@@ -42,11 +43,12 @@ const (
 	GEMM                       // a matrix product whose right operand is packed straight from the input
 	Pointwise                  // GEMM with a 1x1 kernel: the input is the right operand
 	Depthwise                  // one input channel a group, row by row
+	Winograd                   // 3x3 with stride 1 by F(4x4, 3x3), a quarter of the multiplications
 )
 
 // String names the algorithm.
 func (a Algorithm) String() string {
-	return [...]string{"direct", "gemm", "pointwise", "depthwise"}[a]
+	return [...]string{"direct", "gemm", "pointwise", "depthwise", "winograd"}[a]
 }
 
 // Choose is the cost model: it returns the algorithm that is fastest for a shape.
@@ -60,6 +62,8 @@ func Choose(s *Shape) Algorithm {
 		return Depthwise
 	case isPointwise(s):
 		return Pointwise
+	case winogradFits(s) && winogradPays(s):
+		return Winograd
 	}
 	return GEMM
 }
@@ -86,34 +90,50 @@ func isPointwise(s *Shape) bool {
 	return true
 }
 
-// Filter holds a convolution's weights, packed for the algorithms that its shape may take.
+// Filter holds a convolution's weights, packed for the algorithms that its shapes take. It is safe for concurrent use.
 type Filter struct {
 	table  *kernel.Table
+	alloc  func(int) []float32
 	m, c   int // outputs, inputs of one group
 	groups int
+	ker    []int
 	taps   int
 	raw    []float32
-	packed []kernel.PackedA // one a group
+	keep   bool
+
+	packOnce      sync.Once
+	packed        []kernel.PackedA // one a group, for GEMM
+	transformOnce sync.Once
+	transformed   *winogradFilter
 }
 
-// NewFilter packs weights of shape [m, c, kernel...]. The slice w is kept and must not change. Memory comes from
-// alloc, work is divided over pool.
-func NewFilter(t *kernel.Table, pool *par.Pool, alloc func(int) []float32, w []float32, m, c, groups int, ker []int) *Filter {
-	f := &Filter{table: t, m: m, c: c, groups: groups, taps: size(ker), raw: w}
-	if groups == 0 || m == 0 || c == 0 {
-		return f
+// NewFilter makes a filter of weights of shape [m, c, kernel...]. The slice w is kept and must not change. Weights are
+// packed by the first run, in memory that alloc gives. keep says that the filter is for many runs, so that more work on
+// the weights is worth it.
+func NewFilter(t *kernel.Table, alloc func(int) []float32, keep bool, w []float32, m, c, groups int, ker []int) *Filter {
+	return &Filter{table: t, alloc: alloc, keep: keep, m: m, c: c, groups: groups, ker: ker, taps: size(ker), raw: w}
+}
+
+// Pack packs the weights ahead of the first run, where the algorithm does not depend on the input's size.
+func (f *Filter) Pack(pool *par.Pool) {
+	small := f.groups == 0 || f.m == 0 || f.c == 0 || len(f.ker) > axes
+	if small || f.c == 1 && f.m/f.groups <= depthwiseMultiplier || f.keep && f.taps == 9 && f.groups == 1 {
+		return
 	}
-	rows, k := m/groups, c*f.taps
-	if c == 1 && rows <= depthwiseMultiplier || len(ker) > axes {
-		return f
-	}
-	f.packed = make([]kernel.PackedA, groups)
-	each := t.PackedSize(rows, k)
-	data := alloc(groups * each)
-	for g := range f.packed {
-		f.packed[g] = t.PackA(pool, data[g*each:][:each], w[g*rows*k:], rows, k, k, 1, f.taps, 1)
-	}
-	return f
+	f.pack(pool)
+}
+
+// pack packs the weights for matrix products.
+func (f *Filter) pack(pool *par.Pool) {
+	f.packOnce.Do(func() {
+		rows, k := f.m/f.groups, f.c*f.taps
+		f.packed = make([]kernel.PackedA, f.groups)
+		each := f.table.PackedSize(rows, k)
+		data := f.alloc(f.groups * each)
+		for g := range f.packed {
+			f.packed[g] = f.table.PackA(pool, data[g*each:][:each], f.raw[g*rows*k:], rows, k, k, 1, f.taps, 1)
+		}
+	})
 }
 
 // Args are the operands of a convolution: Y = act(conv(X) + Bias + Res).
@@ -129,9 +149,17 @@ func (f *Filter) Run(pool *par.Pool, alloc func(int) []float32, s *Shape, a *Arg
 	if s.N == 0 || s.M == 0 || size(s.Out) == 0 {
 		return
 	}
-	switch alg := Choose(s); alg {
+	alg := Choose(s)
+	if alg == Winograd && !f.keep {
+		alg = GEMM
+	}
+	switch alg {
 	case GEMM, Pointwise:
+		f.pack(pool)
 		f.gemm(pool, alloc, s, a, alg == Pointwise)
+	case Winograd:
+		f.transformOnce.Do(func() { f.transformed = newWinogradFilter(f.table, pool, f.alloc, f.raw, f.m, f.c) })
+		f.winograd(pool, alloc, s, a)
 	case Depthwise:
 		f.depthwise(pool, alloc, s, a)
 	default:

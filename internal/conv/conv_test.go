@@ -35,7 +35,12 @@ var shapes = []struct {
 	{"pointwise, one column an image", shapeOf(37, 20, 30, 1, ints(1, 1), ints(1, 1), ints(1, 1), ints(1, 1), ints(0, 0)), Pointwise},
 	{"pointwise, strided", shapeOf(2, 20, 30, 1, ints(15, 14), ints(1, 1), ints(2, 2), ints(1, 1), ints(0, 0)), GEMM},
 	{"pointwise, padded", shapeOf(1, 20, 30, 1, ints(5, 6), ints(1, 1), ints(1, 1), ints(1, 1), ints(1, 2)), GEMM},
-	{"3x3", shapeOf(2, 40, 50, 1, ints(14, 14), ints(3, 3), ints(1, 1), ints(1, 1), ints(1, 1)), GEMM},
+	{"3x3", shapeOf(2, 40, 50, 1, ints(14, 14), ints(3, 3), ints(1, 1), ints(1, 1), ints(1, 1)), Winograd},
+	{"3x3, two parts of the sums", shapeOf(1, 330, 40, 1, ints(13, 15), ints(3, 3), ints(1, 1), ints(1, 1), ints(0, 0)), Winograd},
+	{"3x3, 7x7", shapeOf(9, 64, 70, 1, ints(7, 7), ints(3, 3), ints(1, 1), ints(1, 1), ints(1, 1)), Winograd},
+	{"3x3, many tiles, wide pads", shapeOf(1, 17, 19, 1, ints(70, 66), ints(3, 3), ints(1, 1), ints(1, 1), ints(2, 3)), Winograd},
+	{"3x3, two columns of tiles", shapeOf(2, 32, 96, 1, ints(40, 6), ints(3, 3), ints(1, 1), ints(1, 1), ints(1, 1)), Winograd},
+	{"3x3, one image of 7x7", shapeOf(1, 64, 64, 1, ints(7, 7), ints(3, 3), ints(1, 1), ints(1, 1), ints(1, 1)), GEMM},
 	{"3x3, large", shapeOf(1, 5, 9, 1, ints(60, 70), ints(3, 3), ints(1, 1), ints(1, 1), ints(1, 1)), GEMM},
 	{"3x3, narrow rows", shapeOf(2, 20, 13, 1, ints(9, 2), ints(3, 3), ints(1, 1), ints(1, 1), ints(1, 1)), GEMM},
 	{"3x3, stride 2", shapeOf(2, 33, 21, 1, ints(15, 17), ints(3, 3), ints(2, 2), ints(1, 1), ints(1, 1)), GEMM},
@@ -109,7 +114,7 @@ func problemOf(s *Shape) *problem {
 }
 
 // compute computes a shape and compares it with the reference.
-func compute(t *testing.T, table *kernel.Table, threads int, s *Shape, act kernel.Activation) []float32 {
+func compute(t *testing.T, table *kernel.Table, threads int, keep bool, s *Shape, act kernel.Activation) []float32 {
 	t.Helper()
 	p := problemOf(s)
 	y := make([]float32, s.N*s.M*size(s.Out))
@@ -129,7 +134,8 @@ func compute(t *testing.T, table *kernel.Table, threads int, s *Shape, act kerne
 		}
 		return v
 	}
-	f := NewFilter(table, pool, alloc, p.w, s.M, s.C/s.Groups, s.Groups, s.Kernel)
+	f := NewFilter(table, alloc, keep, p.w, s.M, s.C/s.Groups, s.Groups, s.Kernel)
+	f.Pack(pool)
 	f.Run(pool, alloc, s, a)
 
 	want := slices.Clone(p.want)
@@ -140,6 +146,9 @@ func compute(t *testing.T, table *kernel.Table, threads int, s *Shape, act kerne
 	}
 	table.Apply(act, want)
 	k := float64(s.C/s.Groups*size(s.Kernel) + 4)
+	if keep && Choose(s) == Winograd {
+		k *= 10 // its sums have larger terms
+	}
 	for i := range want {
 		if !(math.Abs(float64(y[i]-want[i])) <= 3e-7*k) {
 			t.Fatalf("element %d is %v, want %v", i, y[i], want[i])
@@ -157,9 +166,12 @@ func TestConvolutions(t *testing.T) {
 		for _, c := range shapes {
 			for _, act := range []kernel.Activation{{}, {Kind: kernel.Relu}, {Kind: kernel.LeakyRelu, A: 0.1}} {
 				t.Run(fmt.Sprintf("%v/%s/%v", isa, c.name, act), func(t *testing.T) {
-					one := compute(t, table, 1, c.shape, act)
-					if three := compute(t, table, 3, c.shape, act); !slices.Equal(one, three) {
+					one := compute(t, table, 1, true, c.shape, act)
+					if three := compute(t, table, 3, true, c.shape, act); !slices.Equal(one, three) {
 						t.Error("3 threads give other bits than 1")
+					}
+					if c.want == Winograd {
+						compute(t, table, 2, false, c.shape, act) // by GEMM
 					}
 				})
 			}
@@ -169,21 +181,21 @@ func TestConvolutions(t *testing.T) {
 
 func TestEmpty(t *testing.T) {
 	s := shapeOf(0, 3, 4, 1, ints(5, 5), ints(3, 3), ints(1, 1), ints(1, 1), ints(1, 1))
-	if got := compute(t, kernel.Default(), 1, s, kernel.Activation{}); len(got) != 0 {
+	if got := compute(t, kernel.Default(), 1, false, s, kernel.Activation{}); len(got) != 0 {
 		t.Error(got)
 	}
 	if n := shapes[0].shape.MultAdds(); n != 2*29*63*37 {
 		t.Errorf("%d multiply-adds", n)
 	}
-	if fmt.Sprint(Direct, GEMM, Pointwise, Depthwise) != "direct gemm pointwise depthwise" {
+	if fmt.Sprint(Direct, GEMM, Pointwise, Depthwise, Winograd) != "direct gemm pointwise depthwise winograd" {
 		t.Error("names of algorithms")
 	}
 }
 
 // A run allocates a fixed, small number of objects, however large the tensors are.
 func TestAllocations(t *testing.T) {
-	s := shapeOf(1, 32, 32, 1, ints(28, 28), ints(3, 3), ints(1, 1), ints(1, 1), ints(1, 1))
-	f := NewFilter(kernel.Default(), nil, func(n int) []float32 { return make([]float32, n) }, make([]float32, 32*32*9), 32, 32, 1, s.Kernel)
+	s := shapeOf(1, 32, 32, 1, ints(28, 28), ints(3, 1), ints(1, 1), ints(1, 1), ints(1, 0))
+	f := NewFilter(kernel.Default(), func(n int) []float32 { return make([]float32, n) }, true, make([]float32, 32*32*3), 32, 32, 1, s.Kernel)
 	a := &Args{X: make([]float32, 32*28*28), Y: make([]float32, 32*28*28)}
 	scratch := make([]float32, 1<<22)
 	if n := testing.AllocsPerRun(10, func() { f.Run(nil, func(n int) []float32 { return scratch[:n] }, s, a) }); n > 10 {

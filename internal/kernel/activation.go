@@ -31,9 +31,11 @@ const (
 	Silu                       // x/(1+exp(-x))
 )
 
-// bounds returns the limits of an activation that is a mere limit.
-func (a Activation) bounds() (lo, hi float32, ok bool) {
+// Limits returns the bounds of an activation that is a mere limit; of the identity they are infinite.
+func (a Activation) Limits() (lo, hi float32, ok bool) {
 	switch a.Kind {
+	case Identity:
+		return -inf32, inf32, true
 	case Relu:
 		return 0, inf32, true
 	case Clip:

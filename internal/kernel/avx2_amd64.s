@@ -2246,3 +2246,260 @@ taps3end:
 elementend:
 	VZEROUPPER
 	RET
+
+// func avx2WinogradInput(dst *float32, step int, src *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·avx2WinogradInput(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         step+8(FP), CX
+	MOVQ         src+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVQ         BX, SI
+	SHLQ         $0x02, SI
+	SHLQ         $0x02, CX
+	MOVL         $0x40000000, DI
+	VMOVD        DI, X0
+	VBROADCASTSS X0, Y0
+	MOVL         $0x40800000, DI
+	VMOVD        DI, X1
+	VBROADCASTSS X1, Y1
+	MOVL         $0x40a00000, DI
+	VMOVD        DI, X2
+	VBROADCASTSS X2, Y2
+	LEAQ         (SI)(SI*2), R10
+	ADDQ         R10, R10
+
+vector:
+	MOVQ DX, R11
+	MOVQ AX, DI
+	MOVQ $0x00000006, R9
+
+columns:
+	MOVQ         R11, DI
+	MOVQ         R11, R8
+	LEAQ         (R10)(R10*4), R12
+	VMOVUPS      (DI), Y3
+	ADDQ         R10, DI
+	VMOVUPS      (DI), Y4
+	ADDQ         R10, DI
+	VMOVUPS      (DI), Y5
+	ADDQ         R10, DI
+	VMOVUPS      (DI), Y6
+	ADDQ         R10, DI
+	VMOVUPS      (DI), Y7
+	ADDQ         R10, DI
+	VMOVUPS      (DI), Y8
+	VMOVAPS      Y7, Y9
+	VFMADD231PS  Y3, Y1, Y9
+	VFNMADD231PS Y5, Y2, Y9
+	VMOVUPS      Y9, (R8)
+	VFMADD231PS  Y4, Y1, Y8
+	VFNMADD231PS Y6, Y2, Y8
+	VMOVUPS      Y8, (R8)(R12*1)
+	VMOVAPS      Y7, Y3
+	VMOVAPS      Y6, Y8
+	VFNMADD231PS Y5, Y1, Y3
+	VFNMADD231PS Y4, Y1, Y8
+	VADDPS       Y8, Y3, Y9
+	ADDQ         R10, R8
+	VMOVUPS      Y9, (R8)
+	VSUBPS       Y8, Y3, Y3
+	ADDQ         R10, R8
+	VMOVUPS      Y3, (R8)
+	VSUBPS       Y5, Y7, Y7
+	VSUBPS       Y4, Y6, Y6
+	VMOVAPS      Y7, Y3
+	VFMADD231PS  Y6, Y0, Y3
+	ADDQ         R10, R8
+	VMOVUPS      Y3, (R8)
+	VFNMADD231PS Y6, Y0, Y7
+	ADDQ         R10, R8
+	VMOVUPS      Y7, (R8)
+	ADDQ         SI, R11
+	DECQ         R9
+	JNZ          columns
+	MOVQ         DX, R11
+	MOVQ         AX, R12
+	MOVQ         $0x00000006, R9
+
+rows:
+	MOVQ         R11, DI
+	MOVQ         R12, R8
+	LEAQ         (CX)(CX*4), R13
+	VMOVUPS      (DI), Y3
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y4
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y5
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y6
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y7
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y8
+	VMOVAPS      Y7, Y9
+	VFMADD231PS  Y3, Y1, Y9
+	VFNMADD231PS Y5, Y2, Y9
+	VMOVUPS      Y9, (R8)
+	VFMADD231PS  Y4, Y1, Y8
+	VFNMADD231PS Y6, Y2, Y8
+	VMOVUPS      Y8, (R8)(R13*1)
+	VMOVAPS      Y7, Y3
+	VMOVAPS      Y6, Y8
+	VFNMADD231PS Y5, Y1, Y3
+	VFNMADD231PS Y4, Y1, Y8
+	VADDPS       Y8, Y3, Y9
+	ADDQ         CX, R8
+	VMOVUPS      Y9, (R8)
+	VSUBPS       Y8, Y3, Y3
+	ADDQ         CX, R8
+	VMOVUPS      Y3, (R8)
+	VSUBPS       Y5, Y7, Y7
+	VSUBPS       Y4, Y6, Y6
+	VMOVAPS      Y7, Y3
+	VFMADD231PS  Y6, Y0, Y3
+	ADDQ         CX, R8
+	VMOVUPS      Y3, (R8)
+	VFNMADD231PS Y6, Y0, Y7
+	ADDQ         CX, R8
+	VMOVUPS      Y7, (R8)
+	ADDQ         R10, R11
+	LEAQ         (R12)(CX*4), R12
+	LEAQ         (R12)(CX*2), R12
+	DECQ         R9
+	JNZ          rows
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, AX
+	SUBQ         $0x08, BX
+	JNZ          vector
+	VZEROUPPER
+	RET
+
+// func avx2WinogradOutput(dst *float32, src *float32, step int, n int, bias float32, lo float32, hi float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·avx2WinogradOutput(SB), NOSPLIT, $0-44
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         step+16(FP), DX
+	MOVQ         n+24(FP), BX
+	SHLQ         $0x02, DX
+	LEAQ         (DX)(DX*2), SI
+	ADDQ         SI, SI
+	MOVQ         BX, DI
+	SHLQ         $0x04, DI
+	VBROADCASTSS bias+32(FP), Y0
+	VBROADCASTSS lo+36(FP), Y1
+	VBROADCASTSS hi+40(FP), Y2
+	MOVL         $0x40000000, R8
+	VMOVD        R8, X3
+	VBROADCASTSS X3, Y3
+	MOVL         $0x40800000, R8
+	VMOVD        R8, X4
+	VBROADCASTSS X4, Y4
+	MOVL         $0x41000000, R8
+	VMOVD        R8, X5
+	VBROADCASTSS X5, Y5
+
+vector:
+	MOVQ CX, R10
+	MOVQ $0x00000006, R11
+
+columns:
+	MOVQ        R10, R8
+	MOVQ        R10, R9
+	VMOVUPS     (R8), Y6
+	ADDQ        SI, R8
+	VMOVUPS     (R8), Y7
+	ADDQ        SI, R8
+	VMOVUPS     (R8), Y8
+	ADDQ        SI, R8
+	VMOVUPS     (R8), Y9
+	ADDQ        SI, R8
+	VMOVUPS     (R8), Y10
+	ADDQ        SI, R8
+	VMOVUPS     (R8), Y11
+	VADDPS      Y8, Y7, Y12
+	VSUBPS      Y8, Y7, Y7
+	VADDPS      Y10, Y9, Y8
+	VSUBPS      Y10, Y9, Y9
+	VADDPS      Y12, Y6, Y6
+	VADDPS      Y8, Y6, Y6
+	VADDPS      Y7, Y11, Y11
+	VFMADD231PS Y9, Y5, Y11
+	VFMADD231PS Y9, Y3, Y7
+	VFMADD231PS Y8, Y4, Y12
+	VMOVUPS     Y6, (R9)
+	ADDQ        SI, R9
+	VMOVUPS     Y7, (R9)
+	ADDQ        SI, R9
+	VMOVUPS     Y12, (R9)
+	ADDQ        SI, R9
+	VMOVUPS     Y11, (R9)
+	ADDQ        DX, R10
+	DECQ        R11
+	JNZ         columns
+	MOVQ        CX, R10
+	MOVQ        AX, R9
+	MOVQ        $0x00000004, R11
+
+rows:
+	MOVQ         R10, R8
+	VMOVUPS      (R8), Y6
+	ADDQ         DX, R8
+	VMOVUPS      (R8), Y7
+	ADDQ         DX, R8
+	VMOVUPS      (R8), Y8
+	ADDQ         DX, R8
+	VMOVUPS      (R8), Y9
+	ADDQ         DX, R8
+	VMOVUPS      (R8), Y10
+	ADDQ         DX, R8
+	VMOVUPS      (R8), Y11
+	VADDPS       Y8, Y7, Y12
+	VSUBPS       Y8, Y7, Y7
+	VADDPS       Y10, Y9, Y8
+	VSUBPS       Y10, Y9, Y9
+	VADDPS       Y12, Y6, Y6
+	VADDPS       Y8, Y6, Y6
+	VADDPS       Y7, Y11, Y11
+	VFMADD231PS  Y9, Y5, Y11
+	VFMADD231PS  Y9, Y3, Y7
+	VFMADD231PS  Y8, Y4, Y12
+	VADDPS       Y0, Y6, Y6
+	VMAXPS       Y6, Y1, Y6
+	VMINPS       Y6, Y2, Y6
+	VADDPS       Y0, Y7, Y7
+	VMAXPS       Y7, Y1, Y7
+	VMINPS       Y7, Y2, Y7
+	VADDPS       Y0, Y12, Y12
+	VMAXPS       Y12, Y1, Y12
+	VMINPS       Y12, Y2, Y12
+	VADDPS       Y0, Y11, Y11
+	VMAXPS       Y11, Y1, Y11
+	VMINPS       Y11, Y2, Y11
+	VUNPCKLPS    Y7, Y6, Y8
+	VUNPCKHPS    Y7, Y6, Y6
+	VUNPCKLPS    Y11, Y12, Y7
+	VUNPCKHPS    Y11, Y12, Y12
+	VUNPCKLPD    Y7, Y8, Y9
+	VUNPCKHPD    Y7, Y8, Y7
+	VUNPCKLPD    Y12, Y6, Y8
+	VUNPCKHPD    Y12, Y6, Y6
+	VMOVUPS      X9, (R9)
+	VEXTRACTF128 $0x01, Y9, 64(R9)
+	VMOVUPS      X7, 16(R9)
+	VEXTRACTF128 $0x01, Y7, 80(R9)
+	VMOVUPS      X8, 32(R9)
+	VEXTRACTF128 $0x01, Y8, 96(R9)
+	VMOVUPS      X6, 48(R9)
+	VEXTRACTF128 $0x01, Y6, 112(R9)
+	ADDQ         DI, R9
+	ADDQ         SI, R10
+	DECQ         R11
+	JNZ          rows
+	ADDQ         $0x20, CX
+	ADDQ         $0x00000080, AX
+	SUBQ         $0x08, BX
+	JNZ          vector
+	VZEROUPPER
+	RET

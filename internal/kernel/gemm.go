@@ -169,7 +169,7 @@ func (m *Multiplier) Multiply(a *PackedA, block, panelLo, panelHi int, b []float
 					continue
 				}
 				m.tile.Lo, m.tile.Hi, m.tile.Clamp = 0, 0, 0
-				if l, h, ok := ep.Act.bounds(); ok {
+				if l, h, ok := ep.Act.Limits(); ok && ep.Act.Kind != Identity {
 					m.tile.Lo, m.tile.Hi, m.tile.Clamp = l, h, 1
 				}
 				if rows == t.MR && width == t.NR && at+width <= out.Cols {

@@ -20,6 +20,9 @@ func generic() *Table {
 		Axpy4:      genericAxpy4,
 		Dots:       genericDots,
 		Taps:       genericTaps,
+
+		winogradInput:  genericWinogradInput,
+		winogradOutput: genericWinogradOutput,
 	}
 }
 

@@ -30,6 +30,9 @@ type Table struct {
 	packLanes func(l *Lanes)
 	packTable func(l *Lanes)
 
+	winogradInput  func(dst *float32, step int, src *float32, n int)
+	winogradOutput func(dst, src *float32, step, n int, bias, lo, hi float32)
+
 	// Relu computes dst = max(x, 0). NaN stays NaN here and in Clamp.
 	Relu func(dst, x []float32)
 	// Clamp computes dst = min(max(x, lo), hi).

@@ -26,6 +26,9 @@ func native() []*Table {
 		Axpy4:      avx2Axpy4,
 		Dots:       avx2Dots,
 		Taps:       avx2Taps,
+
+		winogradInput:  avx2WinogradInput,
+		winogradOutput: avx2WinogradOutput,
 	}
 	// Loops that wait for memory are those of AVX2.
 	avx512 := *avx2

@@ -17,12 +17,15 @@ func native() []*Table {
 		packLanes: func(l *Lanes) { packLanesGo(l, 16) },
 		packTable: func(l *Lanes) { packLanesGo(l, 16) },
 		Taps:      genericTaps,
-		Relu:      func(dst, x []float32) { clampNEON(dst, x, 0, inf32) },
-		Clamp:     clampNEON,
-		Add:       wholeVectors(neonAdd, genericAdd),
-		AddRelu:   wholeVectors(neonAddRelu, genericAddRelu),
-		Mul:       wholeVectors(neonMul, genericMul),
-		Max:       wholeVectors(neonMax, genericMax),
+
+		winogradInput:  genericWinogradInput,
+		winogradOutput: genericWinogradOutput,
+		Relu:           func(dst, x []float32) { clampNEON(dst, x, 0, inf32) },
+		Clamp:          clampNEON,
+		Add:            wholeVectors(neonAdd, genericAdd),
+		AddRelu:        wholeVectors(neonAddRelu, genericAddRelu),
+		Mul:            wholeVectors(neonMul, genericMul),
+		Max:            wholeVectors(neonMax, genericMax),
 		ScaleShift: func(dst, x []float32, scale, shift float32) {
 			n := len(dst) &^ 3
 			neonScaleShift(dst[:n], x, scale, shift)

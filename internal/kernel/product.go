@@ -49,8 +49,8 @@ func (t *Table) byColumns(pool *par.Pool, alloc func(int) []float32, a *PackedA,
 	}
 	scratch := alloc(threads * (sizeB + sizeAcc))
 	pool.ForWorker(pieces, 1, func(worker, first, end int) {
-		m := t.takeMultiplier()
-		defer t.giveMultiplier(m)
+		m := t.TakeMultiplier()
+		defer t.GiveMultiplier(m)
 		mine := scratch[worker*(sizeB+sizeAcc):][:sizeB+sizeAcc]
 		b, acc := mine[:sizeB], mine[sizeB:]
 		for i := first; i < end; i++ {
@@ -86,8 +86,8 @@ func (t *Table) byRows(pool *par.Pool, alloc func(int) []float32, a *PackedA, co
 		}
 	})
 	pool.ForWorker(pieces, 1, func(worker, first, end int) {
-		m := t.takeMultiplier()
-		defer t.giveMultiplier(m)
+		m := t.TakeMultiplier()
+		defer t.GiveMultiplier(m)
 		acc := accs[worker*sizeAcc:][:sizeAcc]
 		for i := first; i < end; i++ {
 			for block := range a.Blocks() {
@@ -101,7 +101,8 @@ func (t *Table) byRows(pool *par.Pool, alloc func(int) []float32, a *PackedA, co
 // multipliers keeps multipliers between products, by table.
 var multipliers sync.Map // *Table -> *sync.Pool
 
-func (t *Table) takeMultiplier() *Multiplier {
+// TakeMultiplier returns a multiplier that nobody else uses until it is given back.
+func (t *Table) TakeMultiplier() *Multiplier {
 	p, ok := multipliers.Load(t)
 	if !ok {
 		p, _ = multipliers.LoadOrStore(t, &sync.Pool{New: func() any { return t.NewMultiplier() }})
@@ -109,8 +110,8 @@ func (t *Table) takeMultiplier() *Multiplier {
 	return p.(*sync.Pool).Get().(*Multiplier)
 }
 
-// giveMultiplier takes a multiplier back; it may not keep the matrices alive.
-func (t *Table) giveMultiplier(m *Multiplier) {
+// GiveMultiplier takes a multiplier back, without the matrices that it has worked on.
+func (t *Table) GiveMultiplier(m *Multiplier) {
 	m.tile = Tile{}
 	p, _ := multipliers.Load(t)
 	p.(*sync.Pool).Put(m)

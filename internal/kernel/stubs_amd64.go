@@ -99,6 +99,16 @@ func avx2Axpy4(dst, x []float32, ld int, a *[4]float32)
 //go:noescape
 func avx2Taps(dst, src []float32, offs []int, w []float32, bias float32)
 
+// avx2WinogradInput transforms 36 rows of n elements, which it overwrites, and writes them to dst, step elements apart.
+//
+//go:noescape
+func avx2WinogradInput(dst *float32, step int, src *float32, n int)
+
+// avx2WinogradOutput transforms 36 rows of n elements, step apart, into four rows of 4*n outputs limited to lo..hi. It overwrites src.
+//
+//go:noescape
+func avx2WinogradOutput(dst, src *float32, step, n int, bias, lo, hi float32)
+
 // avx512Tile2x16 is the microkernel for 2 rows and 16 columns of a tile.
 //
 //go:noescape

@@ -104,7 +104,8 @@ func (c *convolution) Prepare(consts []*onnx.Tensor) (Op, error) {
 		return nil, fmt.Errorf("weight %v: %d output channels are not divisible by group %d", w.Shape, w.Shape[0], c.group)
 	}
 	p := *c
-	p.filter = c.pack(nil, func(n int) []float32 { return make([]float32, n) }, w)
+	p.filter = c.pack(func(n int) []float32 { return make([]float32, n) }, true, w)
+	p.filter.Pack(nil)
 	return &p, nil
 }
 
@@ -130,16 +131,13 @@ func (c *convolution) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 	}
 	f := c.filter
 	if f == nil {
-		f = c.pack(rt, rt.Scratch, in[1])
+		f = c.pack(rt.Scratch, false, in[1])
 	}
 	f.Run(rt.Pool, rt.Scratch, s, a)
 	return nil
 }
 
-// pack packs the weights; rt is nil when a session is being opened.
-func (c *convolution) pack(rt *Runtime, alloc func(int) []float32, w *onnx.Tensor) *conv.Filter {
-	if rt == nil {
-		rt = &Runtime{}
-	}
-	return conv.NewFilter(kernel.Default(), rt.Pool, alloc, w.Float32s(), w.Shape[0], w.Shape[1], c.group, w.Shape[2:])
+// pack makes the filter of a weight, for one run or to keep.
+func (c *convolution) pack(alloc func(int) []float32, keep bool, w *onnx.Tensor) *conv.Filter {
+	return conv.NewFilter(kernel.Default(), alloc, keep, w.Float32s(), w.Shape[0], w.Shape[1], c.group, w.Shape[2:])
 }

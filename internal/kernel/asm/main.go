@@ -37,6 +37,7 @@ func main() {
 			g.dots()
 			g.axpy4()
 			g.taps()
+			g.winograd()
 		}
 		write(filepath.Join(*dir, v.name+"_amd64.s"), g.assembly())
 	}
