@@ -4,6 +4,7 @@ package ort
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
@@ -126,7 +127,7 @@ func TestErrors(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := s.Run(ctx, map[string]*onnx.Tensor{"x": x}); err != context.Canceled {
+	if _, err := s.Run(ctx, map[string]*onnx.Tensor{"x": x}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
