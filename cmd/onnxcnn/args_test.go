@@ -139,6 +139,9 @@ func TestEveryCommandIsDocumented(t *testing.T) {
 				if r, ok := f.(cli.RequiredFlag); ok && r.IsRequired() {
 					t.Errorf("%s: flag %s is marked as required", name, f.Names()[0])
 				}
+				if v, ok := f.(cli.VisibleFlag); ok && !v.IsVisible() {
+					continue // for the program's own use
+				}
 				if d, ok := f.(cli.DocGenerationFlag); !ok || d.GetUsage() == "" {
 					t.Errorf("%s: flag %s has no description", name, f.Names()[0])
 				}
