@@ -14,7 +14,7 @@ PROVIDERS ?= native
 all: build
 
 build:
-	$(GO) build -trimpath -o bin/onnxcnn ./cmd/onnxcnn
+	$(GO) build -o bin/onnxcnn ./cmd/onnxcnn
 
 test:
 	$(GO) test -timeout 15m ./...
