@@ -22,7 +22,19 @@ type work struct {
 	outputs []string
 	opsets  func(domain string) int
 	warn    func(string)
-	taken   map[string]bool // all value names, so that new ones are unique
+	taken   map[string]bool     // all value names, so that new ones are unique
+	newest  map[*onnx.Node]bool // nodes that are not of the model's opsets but of the newest
+}
+
+// version returns the opset version that a node is of.
+func (w *work) version(n *onnx.Node) int {
+	switch {
+	case !w.newest[n]:
+		return w.opsets(n.Domain)
+	case isONNX(n.Domain):
+		return op.MaxOpset
+	}
+	return 1
 }
 
 // nodeError says which node an error is about.
@@ -206,7 +218,7 @@ func (w *work) fold(rt *op.Runtime) error {
 			kept = append(kept, n)
 			continue
 		}
-		o, d, err := op.Make(n, w.opsets(n.Domain), nil)
+		o, d, err := op.Make(n, w.version(n), nil)
 		if err != nil {
 			kept = append(kept, n) // reported with all others when the steps are made
 			continue

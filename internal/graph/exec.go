@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -52,7 +53,8 @@ type frame struct {
 	in     []*onnx.Tensor
 	out    []*onnx.Tensor
 	infos  []op.Info
-	header []onnx.Tensor // of values with a planned shape
+	header []onnx.Tensor        // of values with a planned shape
+	into   map[int]*onnx.Tensor // memory that the caller gives for outputs
 }
 
 // Run computes the outputs. The inputs are only read, and what it returns belongs to the caller.
@@ -72,7 +74,7 @@ func (p *Program) Run(ctx context.Context, inputs map[string]*onnx.Tensor) (map[
 			}
 		}
 	}
-	out, err := p.run(ctx, in)
+	out, err := p.run(ctx, in, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -84,15 +86,25 @@ func (p *Program) Run(ctx context.Context, inputs map[string]*onnx.Tensor) (map[
 	return res, nil
 }
 
-// run is Run with inputs and outputs by position.
-func (p *Program) run(ctx context.Context, in []*onnx.Tensor) ([]*onnx.Tensor, error) {
+// RunInto is Run with inputs and outputs by position, in the order of [Program.Inputs] and [Program.Outputs]. An output
+// for which into holds a tensor (of its type and shape) is written there; the others, and those beyond the length of
+// into, are allocated. It returns all outputs.
+func (p *Program) RunInto(ctx context.Context, in, into []*onnx.Tensor) ([]*onnx.Tensor, error) {
+	if len(in) != len(p.inputs) || len(into) > len(p.outputs) {
+		return nil, fmt.Errorf("%d inputs and %d outputs given, the program has %d and %d", len(in), len(into), len(p.inputs), len(p.outputs))
+	}
+	return p.run(ctx, in, into)
+}
+
+// run is RunInto without the check.
+func (p *Program) run(ctx context.Context, in, into []*onnx.Tensor) ([]*onnx.Tensor, error) {
 	sp, err := p.specFor(in)
 	if err != nil {
 		return nil, err
 	}
 	f := sp.take(p)
 	defer sp.give(f)
-	return p.execute(ctx, sp, f, in)
+	return p.execute(ctx, sp, f, in, into)
 }
 
 // specFor finds or makes the plan for these inputs.
@@ -378,7 +390,7 @@ func (sp *spec) take(p *Program) *frame {
 		sp.free = sp.free[:n-1]
 		return f
 	}
-	f := &frame{vals: make([]*onnx.Tensor, len(p.names)), header: make([]onnx.Tensor, len(p.names))}
+	f := &frame{vals: make([]*onnx.Tensor, len(p.names)), header: make([]onnx.Tensor, len(p.names)), into: map[int]*onnx.Tensor{}}
 	f.arena = onnx.New(onnx.Uint8, sp.arena).Raw
 	f.rt.Pool = p.pool
 	f.rt.Sub = func(attr string, inputs []*onnx.Tensor) ([]*onnx.Tensor, error) { return f.runSub(attr, inputs) }
@@ -435,13 +447,26 @@ func (f *frame) runSub(attr string, inputs []*onnx.Tensor) ([]*onnx.Tensor, erro
 		for _, c := range s.captures {
 			in = append(in, f.vals[c])
 		}
-		return s.prog.run(f.rt.Context, in)
+		return s.prog.run(f.rt.Context, in, nil)
 	}
 	return nil, fmt.Errorf("there is no sub-graph %q", attr)
 }
 
-func (p *Program) execute(ctx context.Context, sp *spec, f *frame, in []*onnx.Tensor) ([]*onnx.Tensor, error) {
+func (p *Program) execute(ctx context.Context, sp *spec, f *frame, in, into []*onnx.Tensor) ([]*onnx.Tensor, error) {
 	f.rt.Context = ctx
+	clear(f.into)
+	for k, t := range into {
+		i := p.outIDs[k]
+		if t == nil {
+			continue
+		}
+		if info := sp.info[i]; !info.Dynamic && (t.Type != info.Type || !slices.Equal(t.Shape, info.Shape)) {
+			return nil, fmt.Errorf("output %q is %v%v, got memory for %v%v", p.names[i], info.Type, info.Shape, t.Type, t.Shape)
+		}
+		if sp.kind[i] == fresh {
+			f.into[i] = t
+		}
+	}
 	for k, i := range p.inIDs {
 		f.vals[i] = in[k]
 	}
@@ -462,6 +487,17 @@ func (p *Program) execute(ctx context.Context, sp *spec, f *frame, in []*onnx.Te
 	out := make([]*onnx.Tensor, len(p.outIDs))
 	for k, i := range p.outIDs {
 		t := f.vals[i]
+		if k < len(into) && into[k] != nil {
+			if sp.kind[i] != fresh || t != into[k] {
+				if t.Type != into[k].Type || !slices.Equal(t.Shape, into[k].Shape) {
+					return nil, fmt.Errorf("output %q is %v%v, got memory for %v%v", p.names[i], t.Type, t.Shape, into[k].Type, into[k].Shape)
+				}
+				copy(into[k].Raw, t.Raw)
+				copy(into[k].Strings, t.Strings)
+			}
+			out[k] = into[k]
+			continue
+		}
 		if sp.kind[i] == given || sp.kind[i] == aliased || has2(p.outIDs[:k], i) {
 			t = t.Clone() // the memory is somebody else's: the caller's, a constant's, the arena's
 		}
@@ -500,7 +536,9 @@ func (p *Program) runStep(sp *spec, f *frame, k int) error {
 		}
 		switch sp.kind[o] {
 		case fresh:
-			f.vals[o] = onnx.New(sp.info[o].Type, sp.info[o].Shape...)
+			if f.vals[o] = f.into[o]; f.vals[o] == nil {
+				f.vals[o] = onnx.New(sp.info[o].Type, sp.info[o].Shape...)
+			}
 		case atRunning:
 			return p.runDynamic(f, s)
 		case given:

@@ -334,7 +334,7 @@ func makeStep(w *work, n *onnx.Node, o Options, depth int) (step, error) {
 			w.warn(n.String() + ": " + msg)
 		}
 	}
-	opr, d, err := op.Make(n, w.opsets(n.Domain), warn)
+	opr, d, err := op.Make(n, w.version(n), warn)
 	if err != nil {
 		return step{}, err
 	}
