@@ -57,6 +57,7 @@ var shapes = []struct {
 	{"4-D", shapeOf(1, 2, 3, 1, ints(3, 4, 3, 4), ints(2, 2, 1, 3), ints(1, 1, 1, 2), ints(1, 1, 1, 1), ints(1, 0, 0, 1)), Direct},
 	{"depthwise 3x3", shapeOf(2, 11, 11, 11, ints(19, 37), ints(3, 3), ints(1, 1), ints(1, 1), ints(1, 1)), Depthwise},
 	{"depthwise 3x3, stride 2", shapeOf(2, 11, 11, 11, ints(19, 37), ints(3, 3), ints(2, 2), ints(1, 1), ints(1, 1)), Depthwise},
+	{"depthwise 3x3, no padding", shapeOf(2, 11, 11, 11, ints(19, 37), ints(3, 3), ints(1, 1), ints(1, 1), ints(0, 0)), Depthwise},
 	{"depthwise 5x5", shapeOf(1, 5, 5, 5, ints(14, 14), ints(5, 5), ints(1, 1), ints(1, 1), ints(2, 2)), Depthwise},
 	{"depthwise 5x5, stride 2", shapeOf(1, 5, 5, 5, ints(15, 18), ints(5, 5), ints(2, 2), ints(1, 1), ints(2, 2)), Depthwise},
 	{"depthwise 7x7 on 7x7", shapeOf(1, 5, 5, 5, ints(7, 7), ints(7, 7), ints(1, 1), ints(1, 1), ints(3, 3)), Depthwise},

@@ -6,7 +6,6 @@ import "github.com/onnxcnn/onnxcnn/internal/par"
 // panel of B (blockK rows of NR columns) in the first level, blockRows rows of a block of A in the second. See Goto and
 // van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), and the BLIS papers.
 const (
-	blockK   = 320     // longest part of the sums, in elements
 	blockA   = 192 / 4 // kibi-elements of A in the second-level cache
 	alignOfK = 8
 )
@@ -20,9 +19,6 @@ type PackedA struct {
 	data    []float32
 }
 
-// BlockK returns the number of columns in a block (but the last, which may be shorter).
-func (a *PackedA) BlockK() int { return a.blockK }
-
 // Blocks returns the number of blocks along K; at least 1, so that an empty sum is still written.
 func (a *PackedA) Blocks() int { return max(1, (a.K+a.blockK-1)/max(a.blockK, 1)) }
 
@@ -34,15 +30,15 @@ func (a *PackedA) Span(block int) (lo, hi int) {
 	return min(block*a.blockK, a.K), min((block+1)*a.blockK, a.K)
 }
 
-// chooseBlockK cuts k into equal parts, multiples of unit where that is small.
-func chooseBlockK(k, unit int) int {
-	if k <= blockK {
+// chooseBlockK cuts k into equal parts of at most about most, multiples of unit where that is small.
+func chooseBlockK(k, unit, most int) int {
+	if k <= most {
 		return max(k, 1)
 	}
-	if unit > blockK/4 {
+	if unit > most/4 {
 		unit = alignOfK
 	}
-	parts := (k + blockK - 1) / blockK
+	parts := (k + most - 1) / most
 	size := (k + parts - 1) / parts
 	return (size + unit - 1) / unit * unit
 }
@@ -53,7 +49,7 @@ func (t *Table) PackedSize(rows, k int) int { return (rows + t.MR - 1) / t.MR * 
 // PackA packs alpha*A into data, which has PackedSize elements. Element (i,l) of A is a[i*ldRow+l*ldCol]. Blocks along
 // K are multiples of unit, where that makes them not much longer.
 func (t *Table) PackA(pool *par.Pool, data, a []float32, rows, k, ldRow, ldCol, unit int, alpha float32) PackedA {
-	p := PackedA{Rows: rows, K: k, blockK: chooseBlockK(k, max(unit, 1)), mr: t.MR, data: data}
+	p := PackedA{Rows: rows, K: k, blockK: chooseBlockK(k, max(unit, 1), t.blockK), mr: t.MR, data: data}
 	if k == 0 || rows == 0 {
 		return p
 	}

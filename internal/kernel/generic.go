@@ -5,7 +5,7 @@ import "github.com/onnxcnn/onnxcnn/internal/cpu"
 // generic returns the portable kernels.
 func generic() *Table {
 	return &Table{
-		ISA: cpu.Generic, MR: genericMR, NR: genericNR,
+		ISA: cpu.Generic, MR: genericMR, NR: genericNR, blockK: 320,
 		tiles:      []tileKernel{{genericMR, genericNR, genericTile}},
 		copyPanel:  genericCopyPanel,
 		packLanes:  genericPackLanes,

@@ -25,6 +25,7 @@ type Table struct {
 	// MR and NR are the rows and columns of a microkernel's tile: A is packed in panels of MR rows, B in panels of NR columns.
 	MR, NR int
 
+	blockK    int          // longest part of the sums that a microkernel is given: a panel of B stays in the first-level cache
 	tiles     []tileKernel // by rising rows, then rising columns
 	copyPanel func(dst, src *float32, ld, k int)
 	packLanes func(l *Lanes)

@@ -7,7 +7,7 @@ import "github.com/onnxcnn/onnxcnn/internal/cpu"
 // native returns the kernels in assembly. Whether the machine can run them is for [cpu.Supported] to say.
 func native() []*Table {
 	avx2 := &Table{
-		ISA: cpu.AVX2, MR: 6, NR: 16,
+		ISA: cpu.AVX2, MR: 6, NR: 16, blockK: 320,
 		tiles: []tileKernel{
 			{2, 8, avx2Tile2x8}, {2, 16, avx2Tile2x16},
 			{4, 8, avx2Tile4x8}, {4, 16, avx2Tile4x16},
@@ -32,7 +32,7 @@ func native() []*Table {
 	}
 	// Loops that wait for memory are those of AVX2.
 	avx512 := *avx2
-	avx512.ISA, avx512.MR, avx512.NR = cpu.AVX512, 14, 32
+	avx512.ISA, avx512.MR, avx512.NR, avx512.blockK = cpu.AVX512, 14, 32, 240
 	avx512.tiles = []tileKernel{
 		{2, 16, avx512Tile2x16}, {2, 32, avx512Tile2x32},
 		{4, 16, avx512Tile4x16}, {4, 32, avx512Tile4x32},

@@ -11,7 +11,7 @@ import (
 // native returns the kernels in assembly, which every arm64 processor can run.
 func native() []*Table {
 	return []*Table{{
-		ISA: cpu.NEON, MR: 6, NR: 16,
+		ISA: cpu.NEON, MR: 6, NR: 16, blockK: 320,
 		tiles:     []tileKernel{{6, 16, neonTile6x16}},
 		copyPanel: copyPanel16,
 		packLanes: func(l *Lanes) { packLanesGo(l, 16) },
