@@ -20,6 +20,7 @@ var levels = map[string]int{
 	"internal/par":        0,
 	"internal/reftest":    0,
 	"internal/atomicfile": 0,
+	"internal/demodata":   0,
 
 	"onnx": 5,
 
