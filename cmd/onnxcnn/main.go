@@ -24,6 +24,7 @@ func main() {
 // commands returns the subcommands, each of which has a file of its own, in the order in which help lists them.
 func commands() []*cli.Command {
 	return []*cli.Command{
+		demoCommand(),
 		summaryCommand(),
 		layersCommand(),
 		checkCommand(),
