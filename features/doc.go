@@ -26,4 +26,9 @@
 // Links are followed, but a linked folder is entered once a class at most, and never from inside itself.
 //
 // An image that cannot be decoded leaves no row: it is reported as a [Skip], and rows and paths stay aligned.
+//
+// # Classes
+//
+// [Classifier] tells the classes that the network was trained on. [FitCentroids] learns others from a few rows of features
+// of each.
 package features
