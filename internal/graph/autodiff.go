@@ -71,12 +71,12 @@ func CompileTraining(m *onnx.Model, o TrainOptions) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := load(m.Graph, inputs, valueNames(outputs), m.OpsetVersion, o.Warn)
+	opts := Options{Pool: o.Pool, Warn: o.Warn, NoFuse: true}
+	w, err := load(m.Graph, inputs, valueNames(outputs), nil, opts, m.OpsetVersion)
 	if err != nil {
 		return nil, err
 	}
-	opts := Options{Pool: o.Pool, Warn: o.Warn, NoFuse: true}
-	forward, err := compile(w, outputs, opts, 0)
+	forward, err := w.rewrite(outputs, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,11 @@ func CompileTraining(m *onnx.Model, o TrainOptions) (*Program, error) {
 	w.warn = nil // the forward nodes have warned before
 	w.dropIdentities()
 	w.prune()
-	return makeProgram(w, outputs, opts, 0)
+	p, err := w.draft(outputs, opts)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.finish(w, opts)
 }
 
 // differ adds the backward nodes to a graph.

@@ -3,8 +3,8 @@
 package graph
 
 import (
-	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/onnxcnn/onnxcnn/internal/op"
@@ -24,6 +24,10 @@ type work struct {
 	warn    func(string)
 	taken   map[string]bool     // all value names, so that new ones are unique
 	newest  map[*onnx.Node]bool // nodes that are not of the model's opsets but of the newest
+	limit   int                 // bytes that a value may take
+
+	depth    int  // of sub-graphs around it
+	foldLeft *int // bytes that folding may still take, for the graph and its sub-graphs together
 }
 
 // version returns the opset version that a node is of.
@@ -40,35 +44,65 @@ func (w *work) version(n *onnx.Node) int {
 // nodeError says which node an error is about.
 func nodeError(n *onnx.Node, err error) error { return fmt.Errorf("%v: %w", n, err) }
 
-// load makes a work graph of g that computes outputs.
-func load(g *onnx.Graph, inputs []*onnx.Value, outputs []string, opsets func(string) int, warn func(string)) (*work, error) {
+// load makes a work graph of g that computes outputs. outer is the graph around a sub-graph, nil for the model's own.
+func load(g *onnx.Graph, inputs []*onnx.Value, outputs []string, outer *work, o Options, opsets func(string) int) (*work, error) {
 	nodes, err := g.Sort()
 	if err != nil {
 		return nil, err
 	}
-	versions := func(domain string) int {
-		if v := opsets(domain); v > 0 || domain != microsoft {
-			return v
+	w := &work{consts: map[string]*onnx.Tensor{}, inputs: inputs, outputs: outputs, warn: o.Warn, taken: map[string]bool{}, limit: o.limit()}
+	if outer != nil {
+		w.opsets, w.depth, w.foldLeft = outer.opsets, outer.depth+1, outer.foldLeft
+	} else {
+		w.foldLeft = new(int)
+		*w.foldLeft = foldTotal
+		w.opsets = func(domain string) int {
+			if v := opsets(domain); v > 0 || domain != microsoft {
+				return v
+			}
+			return 1 // what fusing makes, in models that do not import the domain
 		}
-		return 1 // what fusing makes, in models that do not import the domain
-	}
-	w := &work{consts: map[string]*onnx.Tensor{}, inputs: inputs, outputs: outputs, opsets: versions, warn: warn, taken: map[string]bool{}}
-	for _, t := range g.Initializers {
-		w.consts[t.Name] = t
-		w.taken[t.Name] = true
 	}
 	for _, v := range inputs {
-		delete(w.consts, v.Name)
+		if w.taken[v.Name] {
+			return nil, fmt.Errorf("input %q is there twice", v.Name)
+		}
 		w.taken[v.Name] = true
+	}
+	for _, t := range g.Initializers {
+		if w.consts[t.Name] != nil {
+			return nil, fmt.Errorf("initializer %q is there twice", t.Name)
+		}
+		if w.taken[t.Name] {
+			continue // an input with a default value, in a sub-graph
+		}
+		if err := checkTensor(t, w.limit); err != nil {
+			return nil, fmt.Errorf("initializer %q: %w", t.Name, err)
+		}
+		w.consts[t.Name] = t
+		*w.foldLeft += foldRatio * heldBy(t)
+	}
+	for name := range w.consts {
+		w.taken[name] = true
 	}
 	// Nodes are copied: passes rename their inputs and outputs.
 	for _, n := range nodes {
 		c := *n
-		c.Inputs = append([]string(nil), n.Inputs...)
-		c.Outputs = append([]string(nil), n.Outputs...)
+		c.Inputs = slices.Clone(n.Inputs)
+		c.Outputs = slices.Clone(n.Outputs)
 		w.nodes = append(w.nodes, &c)
-		for _, o := range n.Outputs {
-			w.taken[o] = true
+		for _, name := range n.Outputs {
+			if name == "" {
+				continue
+			}
+			if w.taken[name] {
+				return nil, nodeError(n, fmt.Errorf("output %q is also an input or an initializer of the graph", name))
+			}
+		}
+	}
+	for _, n := range nodes {
+		for _, name := range n.Outputs {
+			w.taken[name] = true
 		}
 	}
 	return w, nil
@@ -140,9 +174,7 @@ func (w *work) prune() {
 		}
 		kept = append(kept, n)
 	}
-	for i, j := 0, len(kept)-1; i < j; i, j = i+1, j-1 {
-		kept[i], kept[j] = kept[j], kept[i]
-	}
+	slices.Reverse(kept)
 	w.nodes = kept
 	for name := range w.consts {
 		if !need[name] {
@@ -151,162 +183,7 @@ func (w *work) prune() {
 	}
 }
 
-// constants turns Constant nodes into constants.
-func (w *work) constants() error {
-	var errs []error
-	kept := w.nodes[:0]
-	for _, n := range w.nodes {
-		if n.OpType != "Constant" || !isONNX(n.Domain) || len(n.Outputs) != 1 {
-			kept = append(kept, n)
-			continue
-		}
-		t, err := op.ConstantValue(n)
-		if err != nil {
-			errs = append(errs, nodeError(n, err))
-			continue
-		}
-		w.consts[n.Outputs[0]] = t
-	}
-	w.nodes = kept
-	return errors.Join(errs...)
-}
-
 func isONNX(domain string) bool { return domain == "" || domain == "ai.onnx" }
-
-// dropIdentities takes out Identity nodes, and the Dropout of opset 12 and newer whose training_mode is off, by
-// letting their readers read their input. Those that make a graph output or are read by a sub-graph stay.
-func (w *work) dropIdentities() {
-	keep := map[string]bool{}
-	for _, o := range w.outputs {
-		keep[o] = true
-	}
-	for _, n := range w.nodes {
-		for g := range n.Subgraphs() {
-			for c := range g.Captures() {
-				keep[c] = true
-			}
-		}
-	}
-	// One walk in topological order, with the new names looked up as inputs are met, keeps this linear.
-	to := map[string]string{}
-	kept := w.nodes[:0]
-	for _, n := range w.nodes {
-		for i, in := range n.Inputs {
-			if t, ok := to[in]; ok {
-				n.Inputs[i] = t
-			}
-		}
-		if n.OpType == "Identity" && isONNX(n.Domain) && len(n.Inputs) == 1 && len(n.Outputs) == 1 && n.Inputs[0] != "" && !keep[n.Outputs[0]] {
-			to[n.Outputs[0]] = n.Inputs[0]
-			continue
-		}
-		kept = append(kept, n)
-	}
-	w.nodes = kept
-}
-
-// foldLimit bounds the size in bytes of a result that is computed when a session is opened, unless it is no larger
-// than what it is computed from.
-const foldLimit = 1 << 24
-
-// fold computes nodes all of whose inputs are constants.
-func (w *work) fold(rt *op.Runtime) error {
-	var errs []error
-	kept := w.nodes[:0]
-	for _, n := range w.nodes {
-		if hasSubGraphs(n) || !w.allConstant(n) {
-			kept = append(kept, n)
-			continue
-		}
-		o, d, err := op.Make(n, w.version(n), nil)
-		if err != nil {
-			kept = append(kept, n) // reported with all others when the steps are made
-			continue
-		}
-		in := make([]*onnx.Tensor, len(n.Inputs))
-		size := 0
-		for i, name := range n.Inputs {
-			if name != "" {
-				in[i] = w.consts[name]
-				size += len(in[i].Raw)
-			}
-		}
-		out, err := evaluate(rt, withHalf(o, d, nil), d, n, in, max(size, foldLimit))
-		if err != nil {
-			errs = append(errs, nodeError(n, err))
-			continue
-		}
-		if out == nil {
-			kept = append(kept, n)
-			continue
-		}
-		for i, name := range n.Outputs {
-			if name != "" {
-				w.consts[name] = out[i]
-			}
-		}
-	}
-	w.nodes = kept
-	return errors.Join(errs...)
-}
-
-func (w *work) allConstant(n *onnx.Node) bool {
-	for _, in := range n.Inputs {
-		if in != "" && w.consts[in] == nil {
-			return false
-		}
-	}
-	return true
-}
-
-// evaluate runs one operator on known inputs. It returns nil where the outputs would take more than limit bytes.
-func evaluate(rt *op.Runtime, o op.Op, d *op.Def, n *onnx.Node, in []*onnx.Tensor, limit int) ([]*onnx.Tensor, error) {
-	in = pad(in, d.MaxIn)
-	info := make([]op.Info, len(in))
-	for i, t := range in {
-		info[i] = infoOf(t)
-	}
-	outInfo, err := o.Infer(info)
-	if err != nil {
-		return nil, err
-	}
-	size := 0
-	for _, oi := range outInfo {
-		if !oi.Dynamic {
-			size += oi.Type.Bytes(onnx.NumElements(oi.Shape))
-		}
-	}
-	if size > limit {
-		return nil, nil
-	}
-	out := make([]*onnx.Tensor, max(len(outInfo), len(n.Outputs)))
-	for i, name := range n.Outputs {
-		if name == "" {
-			continue
-		}
-		if i >= len(outInfo) || outInfo[i].Absent() {
-			return nil, fmt.Errorf("has no output %d (%q)", i, name)
-		}
-		if outInfo[i].Value != nil {
-			out[i] = outInfo[i].Value
-			continue
-		}
-		if a, ok := o.(op.Aliaser); ok && i == 0 && a.Aliases() && in[0].Type != onnx.String {
-			out[i] = &onnx.Tensor{Type: in[0].Type, Shape: outInfo[0].Shape, Raw: in[0].Raw}
-			continue
-		}
-		if outInfo[i].Dynamic {
-			out[i] = &onnx.Tensor{}
-			continue
-		}
-		out[i] = onnx.New(outInfo[i].Type, outInfo[i].Shape...)
-	}
-	if err := o.Run(rt, in, out); err != nil {
-		return nil, err
-	}
-	rt.Reset()
-	return out, nil
-}
 
 func infoOf(t *onnx.Tensor) op.Info {
 	if t == nil {

@@ -5,56 +5,33 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sort"
-	"strings"
-	"sync"
 
 	"github.com/onnxcnn/onnxcnn/internal/op"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
-// keepSpecs is how many combinations of input shapes a program keeps its plans for, and keepFrames how many frames
-// (that is: arenas) each of them keeps for the next run.
-const (
-	keepSpecs  = 4
-	keepFrames = 2
-)
+// keepFrames is how many frames a plan, and how many workspaces a program, keeps for the next runs.
+const keepFrames = 2
 
-// How the memory of a value comes about.
-const (
-	given     = iota // an input, a constant, or known since shapes were inferred
-	inArena          // at an offset in the frame's arena
-	fresh            // allocated in each run: outputs, which belong to the caller
-	aliased          // the memory of another value
-	atRunning        // shape known only when it is computed
-)
-
-// spec is a program's plan for one combination of input shapes.
-type spec struct {
-	key     string
-	info    []op.Info
-	kind    []uint8
-	root    []int // by value: whose arena block it lies in
-	offset  []int // by root, in bytes
-	arena   int   // bytes
-	skip    []bool
-	dynamic []bool // by step: some input's shape is known only when it runs
-
-	mu   sync.Mutex
-	free []*frame
+// workspace is the memory of one run. It serves plans of all shapes in turn.
+type workspace struct {
+	arena []byte
+	rt    op.Runtime // with the operators' scratch memory
 }
 
 // frame is what one run changes.
 type frame struct {
-	vals   []*onnx.Tensor
-	arena  []byte
-	rt     op.Runtime
+	vals   []*onnx.Tensor // by value
+	header []onnx.Tensor  // by value, of those with a planned shape
+	arena  []byte         // the one that header points into
+	ws     *workspace
+	sub    func(attr string, inputs []*onnx.Tensor) ([]*onnx.Tensor, error)
 	step   *step
 	in     []*onnx.Tensor
 	out    []*onnx.Tensor
 	infos  []op.Info
-	header []onnx.Tensor        // of values with a planned shape
-	into   map[int]*onnx.Tensor // memory that the caller gives for outputs
+	into   []*onnx.Tensor // by value: memory that the caller gives for an output
+	held   int            // bytes of values whose shapes were not known before
 }
 
 // Run computes the outputs. The inputs are only read, and what it returns belongs to the caller.
@@ -69,7 +46,7 @@ func (p *Program) Run(ctx context.Context, inputs map[string]*onnx.Tensor) (map[
 	}
 	if len(inputs) > len(in) {
 		for name := range inputs {
-			if !has(valueNames(p.inputs), name) {
+			if !slices.Contains(valueNames(p.inputs), name) {
 				return nil, fmt.Errorf("there is no input %q (inputs: %q)", name, valueNames(p.inputs))
 			}
 		}
@@ -93,6 +70,11 @@ func (p *Program) RunInto(ctx context.Context, in, into []*onnx.Tensor) ([]*onnx
 	if len(in) != len(p.inputs) || len(into) > len(p.outputs) {
 		return nil, fmt.Errorf("%d inputs and %d outputs given, the program has %d and %d", len(in), len(into), len(p.inputs), len(p.outputs))
 	}
+	for i, t := range in {
+		if t == nil {
+			return nil, fmt.Errorf("input %q is missing", p.inputs[i].Name)
+		}
+	}
 	return p.run(ctx, in, into)
 }
 
@@ -102,322 +84,93 @@ func (p *Program) run(ctx context.Context, in, into []*onnx.Tensor) ([]*onnx.Ten
 	if err != nil {
 		return nil, err
 	}
-	f := sp.take(p)
-	defer sp.give(f)
+	f := p.take(sp)
+	defer p.give(sp, f)
 	return p.execute(ctx, sp, f, in, into)
 }
 
-// specFor finds or makes the plan for these inputs.
-func (p *Program) specFor(in []*onnx.Tensor) (*spec, error) {
-	var b strings.Builder
-	for _, t := range in {
-		fmt.Fprintf(&b, "%d%v", t.Type, t.Shape)
-	}
-	key := b.String()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for i, sp := range p.specs {
-		if sp.key == key {
-			copy(p.specs[1:i+1], p.specs[:i])
-			p.specs[0] = sp
-			return sp, nil
-		}
-	}
-	info := make([]op.Info, len(in))
-	for i, t := range in {
-		if t.Type != onnx.String && len(t.Raw) != t.Type.Bytes(t.Len()) {
-			return nil, fmt.Errorf("input %q: %v%v takes %d bytes, got %d", p.inputs[i].Name, t.Type, t.Shape, t.Type.Bytes(t.Len()), len(t.Raw))
-		}
-		info[i] = op.Info{Type: t.Type, Shape: append([]int{}, t.Shape...)}
-	}
-	relaxed, err := p.checkInputs(info)
-	if err != nil {
-		return nil, err
-	}
-	r, err := p.infer(info, true)
-	if err != nil {
-		if relaxed {
-			err = fmt.Errorf("the model declares another batch size: %w", err)
-		}
-		return nil, err
-	}
-	if relaxed {
-		if err := p.checkBatch(r, info); err != nil {
-			return nil, err
-		}
-	}
-	sp := p.plan(r)
-	sp.key = key
-	p.specs = append([]*spec{sp}, p.specs[:min(len(p.specs), keepSpecs-1)]...)
-	return sp, nil
-}
-
-// checkInputs compares types and shapes with what the model declares. relaxed says that only a fixed batch size
-// differs, which is right if the whole graph goes along with it.
-func (p *Program) checkInputs(in []op.Info) (relaxed bool, err error) {
-	for i, v := range p.inputs {
-		if v.Type == nil {
-			continue
-		}
-		if v.Type.Elem != onnx.Undefined && v.Type.Elem != in[i].Type {
-			return false, fmt.Errorf("input %q: want %v, got %v", v.Name, v.Type.Elem, in[i].Type)
-		}
-		if !v.Type.HasShape {
-			continue
-		}
-		bad := len(v.Type.Shape) != len(in[i].Shape)
-		for k := 0; !bad && k < len(v.Type.Shape); k++ {
-			d := v.Type.Shape[k]
-			if d.Size < 0 || d.Param != "" || d.Size == in[i].Shape[k] {
-				continue
-			}
-			if k == 0 && len(v.Type.Shape) > 1 {
-				relaxed = true
-				continue
-			}
-			bad = true
-		}
-		if bad {
-			return false, fmt.Errorf("input %q: want shape %s, got %v", v.Name, shapeText(v.Type), in[i].Shape)
-		}
-	}
-	return relaxed, nil
-}
-
-// shapeText writes a declared shape: [batch 3 224 224].
-func shapeText(t *onnx.Type) string {
-	parts := make([]string, len(t.Shape))
-	for i, d := range t.Shape {
-		switch {
-		case d.Param != "":
-			parts[i] = d.Param
-		case d.Size < 0:
-			parts[i] = "?"
-		default:
-			parts[i] = fmt.Sprint(d.Size)
-		}
-	}
-	return "[" + strings.Join(parts, " ") + "]"
-}
-
-// checkBatch makes sure that a batch of another size than the declared one goes through every node as a batch: values
-// that have the declared size as first dimension must have the new one instead.
-func (p *Program) checkBatch(got inference, in []op.Info) error {
-	declared, err := p.declaredInfo(in[0].Shape[0], hintSize)
-	if err != nil {
-		return err
-	}
-	for i := range declared {
-		for k := 1; k < len(declared[i].Shape); k++ {
-			declared[i].Shape[k] = in[i].Shape[k]
-		}
-	}
-	want, err := p.infer(declared, true)
-	if err != nil {
-		return err
-	}
-	was, is := declared[0].Shape[0], in[0].Shape[0]
-	fed := make([]bool, len(p.names)) // computed from the inputs
-	for _, i := range p.inIDs {
-		fed[i] = true
-	}
-	for k := range p.steps {
-		s := &p.steps[k]
-		depends := false
-		for _, i := range s.reads() {
-			depends = depends || fed[i]
-		}
-		for _, o := range s.out {
-			if o < 0 || !depends {
-				continue
-			}
-			fed[o] = true
-			a, b := want.info[o], got.info[o]
-			if a.Dynamic || b.Dynamic || a.Value != nil && b.Value != nil || len(a.Shape) == 0 || len(b.Shape) == 0 {
-				continue
-			}
-			if a.Shape[0] == was && b.Shape[0] != is {
-				return nodeError(s.node, fmt.Errorf("the model declares a batch of %d, and this node gives shape %v for a batch of %d: run the images in batches of %d", was, b.Shape, is, was))
-			}
-		}
-	}
-	return nil
-}
-
-// plan decides where each value lies.
-func (p *Program) plan(r inference) *spec {
-	n := len(p.names)
-	sp := &spec{info: r.info, kind: make([]uint8, n), root: make([]int, n), offset: make([]int, n),
-		skip: make([]bool, len(p.steps)), dynamic: make([]bool, len(p.steps))}
-	isOut := make([]bool, n)
-	last := make([]int, n)  // by root: last step that reads it
-	first := make([]int, n) // by root: step that writes it
-	for i := range sp.root {
-		sp.root[i] = i
-	}
-	for k := range p.steps {
-		for _, i := range p.steps[k].reads() {
-			last[i] = k
-		}
-	}
-	for _, i := range p.outIDs {
-		isOut[i] = true
-		last[i] = len(p.steps)
-	}
-	for k := range p.steps {
-		s := &p.steps[k]
-		known := true
-		for _, i := range s.in {
-			sp.dynamic[k] = sp.dynamic[k] || i >= 0 && r.info[i].Dynamic
-		}
-		for _, o := range s.out {
-			if o < 0 {
-				continue
-			}
-			known = known && r.info[o].Value != nil
-			first[o] = k
-			switch {
-			case r.info[o].Dynamic:
-				sp.kind[o] = atRunning
-			case r.info[o].Value != nil:
-				sp.kind[o] = given
-			case isOut[o] || r.info[o].Type == onnx.String:
-				sp.kind[o] = fresh
-			default:
-				sp.kind[o] = inArena
-			}
-		}
-		sp.skip[k] = known
-		if !known && !sp.dynamic[k] {
-			sp.share(s, k, first, last)
-		}
-	}
-	sp.layOut(first, last)
-	return sp
-}
-
-// share lets the first output of a step lie in the memory of one of its inputs, where that is allowed.
-func (sp *spec) share(s *step, k int, first, last []int) {
-	if len(s.out) == 0 || s.out[0] < 0 || len(s.in) == 0 {
-		return
-	}
-	o := s.out[0]
-	if s.alias && s.in[0] >= 0 && sp.kind[o] != atRunning && sp.kind[o] != given && sp.info[s.in[0]].Type != onnx.String {
-		i := s.in[0]
-		if sp.kind[i] == atRunning {
-			return
-		}
-		isOut := sp.kind[o] == fresh
-		sp.kind[o] = aliased
-		sp.root[o] = sp.root[i]
-		r := sp.root[o]
-		last[r] = max(last[r], last[o])
-		if isOut {
-			last[r] = 1 << 62
-		}
-		return
-	}
-	if sp.kind[o] != inArena {
-		return
-	}
-	size := sp.info[o].Type.Bytes(onnx.NumElements(sp.info[o].Shape))
-	for _, x := range s.inPlace {
-		if x >= len(s.in) || s.in[x] < 0 {
-			continue
-		}
-		i := s.in[x]
-		r := sp.root[i]
-		if sp.kind[r] != inArena || last[r] != k || sp.info[i].Type.Bytes(onnx.NumElements(sp.info[i].Shape)) != size {
-			continue
-		}
-		clash := false
-		for _, other := range s.in {
-			clash = clash || other >= 0 && other != i && sp.root[other] == r
-		}
-		for _, sub := range s.subs {
-			for _, c := range sub.captures {
-				clash = clash || sp.root[c] == r
-			}
-		}
-		if clash {
-			continue
-		}
-		sp.root[o] = r
-		last[r] = max(last[o], k)
-		return
-	}
-}
-
-// layOut gives each arena block an offset: large ones first, each at the lowest place that is free during its life.
-func (sp *spec) layOut(first, last []int) {
-	type block struct{ id, size, from, to, at int }
-	var blocks []block
-	for i, k := range sp.kind {
-		if k == inArena && sp.root[i] == i {
-			size := (sp.info[i].Type.Bytes(onnx.NumElements(sp.info[i].Shape)) + 63) &^ 63
-			blocks = append(blocks, block{i, size, first[i], max(last[i], first[i]), 0})
-		}
-	}
-	sort.SliceStable(blocks, func(a, b int) bool { return blocks[a].size > blocks[b].size })
-	var placed []block // sorted by at
-	for _, b := range blocks {
-		at := 0
-		for _, q := range placed {
-			if q.to < b.from || b.to < q.from {
-				continue
-			}
-			if q.at >= at+b.size {
-				break
-			}
-			at = max(at, q.at+q.size)
-		}
-		b.at = at
-		pos := sort.Search(len(placed), func(i int) bool { return placed[i].at > at })
-		placed = append(placed, block{})
-		copy(placed[pos+1:], placed[pos:])
-		placed[pos] = b
-		sp.offset[b.id] = at
-		sp.arena = max(sp.arena, at+b.size)
-	}
-}
-
-// take returns a frame that nobody uses.
-func (sp *spec) take(p *Program) *frame {
+// take returns a frame that nobody uses, with a workspace.
+func (p *Program) take(sp *spec) *frame {
+	ws := p.workspace(sp.arena)
+	var f *frame
 	sp.mu.Lock()
-	defer sp.mu.Unlock()
 	if n := len(sp.free); n > 0 {
-		f := sp.free[n-1]
-		sp.free = sp.free[:n-1]
-		return f
+		f, sp.free = sp.free[n-1], sp.free[:n-1]
 	}
-	f := &frame{vals: make([]*onnx.Tensor, len(p.names)), header: make([]onnx.Tensor, len(p.names)), into: map[int]*onnx.Tensor{}}
-	f.arena = onnx.New(onnx.Uint8, sp.arena).Raw
-	f.rt.Pool = p.pool
-	f.rt.Sub = func(attr string, inputs []*onnx.Tensor) ([]*onnx.Tensor, error) { return f.runSub(attr, inputs) }
+	sp.mu.Unlock()
+	if f == nil {
+		f = p.newFrame(sp)
+	}
+	f.ws = ws
+	f.place(sp)
+	ws.rt.Sub = f.sub
+	return f
+}
+
+// workspace returns one that nobody uses, with an arena of at least size bytes.
+func (p *Program) workspace(size int) *workspace {
+	var ws *workspace
+	p.mu.Lock()
+	if n := len(p.idle); n > 0 {
+		best := n - 1
+		for i, w := range p.idle {
+			if len(w.arena) >= size && (len(p.idle[best].arena) < size || len(w.arena) < len(p.idle[best].arena)) {
+				best = i
+			}
+		}
+		ws = p.idle[best]
+		p.idle = slices.Delete(p.idle, best, best+1)
+	}
+	p.mu.Unlock()
+	if ws == nil {
+		ws = &workspace{rt: op.Runtime{Pool: p.pool, Limit: p.limit}}
+	}
+	if len(ws.arena) < size {
+		ws.arena = onnx.New(onnx.Uint8, size).Raw
+	}
+	return ws
+}
+
+func (p *Program) newFrame(sp *spec) *frame {
+	f := &frame{vals: make([]*onnx.Tensor, len(p.names)), header: make([]onnx.Tensor, len(p.names))}
+	f.sub = f.runSub
 	for i := range f.vals {
-		info := &sp.info[i]
 		switch sp.kind[i] {
 		case given:
-			f.vals[i] = info.Value
-		case inArena, aliased, fresh:
-			h := &f.header[i]
-			h.Type, h.Shape = info.Type, info.Shape
-			if sp.kind[i] == inArena {
-				at, size := sp.offset[sp.root[i]], info.Type.Bytes(onnx.NumElements(info.Shape))
-				h.Raw = f.arena[at : at+size : at+size]
-			}
-			f.vals[i] = h
+			f.vals[i] = sp.info[i].Value
+		case inArena, aliased:
+			f.header[i] = onnx.Tensor{Type: sp.info[i].Type, Shape: sp.info[i].Shape}
+			f.vals[i] = &f.header[i]
 		}
 	}
 	return f
 }
 
-// give takes a frame back, without what belongs to the caller.
-func (sp *spec) give(f *frame) {
-	f.step = nil
-	f.rt.Context = nil
+// place lets the planned values lie in the workspace's arena.
+func (f *frame) place(sp *spec) {
+	arena := f.ws.arena
+	if len(arena) == 0 || len(f.arena) > 0 && &f.arena[0] == &arena[0] {
+		return
+	}
+	f.arena = arena
+	for i, k := range sp.kind {
+		if k == inArena {
+			at, size := sp.offset[sp.root[i]], bytesOf(&sp.info[i])
+			f.header[i].Raw = arena[at : at+size : at+size]
+		}
+	}
+}
+
+// give takes a frame and its workspace back, without what belongs to the caller.
+func (p *Program) give(sp *spec, f *frame) {
+	ws := f.ws
+	ws.rt.Context, ws.rt.Sub = nil, nil
+	ws.rt.Reset()
+	f.ws, f.step, f.held = nil, nil, 0
 	clear(f.in)
 	clear(f.out)
+	clear(f.infos)
+	clear(f.into)
 	for i := range f.vals {
 		switch sp.kind[i] {
 		case given:
@@ -429,41 +182,50 @@ func (sp *spec) give(f *frame) {
 		}
 	}
 	sp.mu.Lock()
-	defer sp.mu.Unlock()
 	if len(sp.free) < keepFrames {
 		sp.free = append(sp.free, f)
 	}
+	sp.mu.Unlock()
+	p.mu.Lock()
+	if len(p.idle) < keepFrames {
+		p.idle = append(p.idle, ws)
+	}
+	p.mu.Unlock()
 }
 
 func (f *frame) runSub(attr string, inputs []*onnx.Tensor) ([]*onnx.Tensor, error) {
 	for _, s := range f.step.subs {
-		if s.attr != attr {
+		if s.attr.Name != attr {
 			continue
 		}
-		in := append([]*onnx.Tensor(nil), inputs...)
-		if len(in) != s.prog.ownInputs {
-			return nil, fmt.Errorf("%s wants %d inputs, got %d", attr, s.prog.ownInputs, len(in))
+		if len(inputs) != s.prog.ownInputs {
+			return nil, fmt.Errorf("%s wants %d inputs, got %d", attr, s.prog.ownInputs, len(inputs))
 		}
+		in := slices.Clone(inputs)
 		for _, c := range s.captures {
 			in = append(in, f.vals[c])
 		}
-		return s.prog.run(f.rt.Context, in, nil)
+		return s.prog.run(f.ws.rt.Context, in, nil)
 	}
 	return nil, fmt.Errorf("there is no sub-graph %q", attr)
 }
 
 func (p *Program) execute(ctx context.Context, sp *spec, f *frame, in, into []*onnx.Tensor) ([]*onnx.Tensor, error) {
-	f.rt.Context = ctx
-	clear(f.into)
+	f.ws.rt.Context = ctx
 	for k, t := range into {
-		i := p.outIDs[k]
 		if t == nil {
 			continue
 		}
-		if info := sp.info[i]; !info.Dynamic && (t.Type != info.Type || !slices.Equal(t.Shape, info.Shape)) {
-			return nil, fmt.Errorf("output %q is %v%v, got memory for %v%v", p.names[i], info.Type, info.Shape, t.Type, t.Shape)
+		i := p.outIDs[k]
+		if !sp.info[i].Dynamic {
+			if err := p.takes(k, t, sp.info[i].Type, sp.info[i].Shape); err != nil {
+				return nil, err
+			}
 		}
 		if sp.kind[i] == fresh {
+			if f.into == nil {
+				f.into = make([]*onnx.Tensor, len(f.vals))
+			}
 			f.into[i] = t
 		}
 	}
@@ -488,17 +250,16 @@ func (p *Program) execute(ctx context.Context, sp *spec, f *frame, in, into []*o
 	for k, i := range p.outIDs {
 		t := f.vals[i]
 		if k < len(into) && into[k] != nil {
-			if sp.kind[i] != fresh || t != into[k] {
-				if t.Type != into[k].Type || !slices.Equal(t.Shape, into[k].Shape) {
-					return nil, fmt.Errorf("output %q is %v%v, got memory for %v%v", p.names[i], t.Type, t.Shape, into[k].Type, into[k].Shape)
+			if out[k] = into[k]; out[k] != t {
+				if err := p.takes(k, out[k], t.Type, t.Shape); err != nil {
+					return nil, err
 				}
-				copy(into[k].Raw, t.Raw)
-				copy(into[k].Strings, t.Strings)
+				copy(out[k].Raw, t.Raw)
+				copy(out[k].Strings, t.Strings)
 			}
-			out[k] = into[k]
 			continue
 		}
-		if sp.kind[i] == given || sp.kind[i] == aliased || has2(p.outIDs[:k], i) {
+		if sp.kind[i] == given || sp.kind[i] == aliased || slices.Contains(p.outIDs[:k], i) {
 			t = t.Clone() // the memory is somebody else's: the caller's, a constant's, the arena's
 		}
 		out[k] = &onnx.Tensor{Name: p.names[i], Type: t.Type, Shape: append([]int{}, t.Shape...), Raw: t.Raw, Strings: t.Strings}
@@ -506,13 +267,16 @@ func (p *Program) execute(ctx context.Context, sp *spec, f *frame, in, into []*o
 	return out, nil
 }
 
-func has2(list []int, x int) bool {
-	for _, v := range list {
-		if v == x {
-			return true
-		}
+// takes makes sure that t is memory for output k, which is of this type and shape.
+func (p *Program) takes(k int, t *onnx.Tensor, typ onnx.DataType, shape []int) error {
+	err := checkTensor(t, p.limit)
+	if err == nil && (t.Type != typ || !slices.Equal(t.Shape, shape)) {
+		err = fmt.Errorf("it is %v%v, got memory for %v%v", typ, shape, t.Type, t.Shape)
 	}
-	return false
+	if err != nil {
+		return fmt.Errorf("output %q: %w", p.outputs[k].Name, err)
+	}
+	return nil
 }
 
 func (p *Program) runStep(sp *spec, f *frame, k int) error {
@@ -527,45 +291,64 @@ func (p *Program) runStep(sp *spec, f *frame, k int) error {
 		}
 	}
 	if sp.dynamic[k] {
-		return p.runDynamic(f, s)
+		if err := p.runDynamic(sp, f, s); err != nil {
+			return err
+		}
+	} else if err := p.runPlanned(sp, f, s); err != nil {
+		return err
 	}
+	for _, i := range sp.release[k] {
+		f.held -= heldBy(f.vals[i])
+		f.vals[i] = nil
+	}
+	return nil
+}
+
+// runPlanned runs a step all of whose shapes are known.
+func (p *Program) runPlanned(sp *spec, f *frame, s *step) error {
 	for j, o := range s.out {
 		if o < 0 {
 			f.out = append(f.out, nil)
 			continue
 		}
+		t := f.vals[o]
 		switch sp.kind[o] {
 		case fresh:
-			if f.vals[o] = f.into[o]; f.vals[o] == nil {
-				f.vals[o] = onnx.New(sp.info[o].Type, sp.info[o].Shape...)
+			if t = nil; f.into != nil {
+				t = f.into[o]
 			}
-		case atRunning:
-			return p.runDynamic(f, s)
+			if t == nil {
+				t = onnx.New(sp.info[o].Type, sp.info[o].Shape...)
+			}
+			f.vals[o] = t
 		case given:
 			// Known before, but the step has other outputs that are not: it gets memory that is then thrown away.
-			f.out = append(f.out, onnx.New(sp.info[o].Type, sp.info[o].Shape...))
-			continue
+			t = onnx.New(sp.info[o].Type, sp.info[o].Shape...)
 		case aliased:
-			if j == 0 {
-				f.vals[o].Raw, f.vals[o].Strings = f.in[0].Raw, f.in[0].Strings
+			if t.Raw = f.in[j].Raw; len(s.out) == 1 {
+				return nil
 			}
 		}
-		f.out = append(f.out, f.vals[o])
+		f.out = append(f.out, t)
 	}
-	if len(s.out) > 0 && s.out[0] >= 0 && sp.kind[s.out[0]] == aliased && len(s.out) == 1 {
-		return nil
+	return f.call(s)
+}
+
+// call runs the operator of a step on f.in and f.out, to which it adds absent outputs up to the number the operator
+// can have.
+func (f *frame) call(s *step) error {
+	if s.def.MaxOut < op.Variadic {
+		for len(f.out) < s.def.MaxOut {
+			f.out = append(f.out, nil)
+		}
 	}
-	f.padOut(s)
-	err := s.op.Run(&f.rt, f.in, f.out)
-	f.rt.Reset()
+	err := s.op.Run(&f.ws.rt, f.in, f.out)
+	f.ws.rt.Reset()
 	return err
 }
 
-// padOut appends absent outputs up to the number the operator can have.
-func (f *frame) padOut(s *step) { f.out = pad(f.out, s.def.MaxOut) }
-
 // runDynamic infers the shapes of a step's outputs from the values themselves, and then runs it.
-func (p *Program) runDynamic(f *frame, s *step) error {
+func (p *Program) runDynamic(sp *spec, f *frame, s *step) error {
 	f.infos = f.infos[:0]
 	for _, t := range f.in {
 		f.infos = append(f.infos, infoOf(t))
@@ -574,31 +357,58 @@ func (p *Program) runDynamic(f *frame, s *step) error {
 	if err != nil {
 		return err
 	}
-	f.out = f.out[:0]
+	if err := checkInfos(s.node, out, p.limit); err != nil {
+		return err
+	}
+	alias := s.alias && len(s.out) > 0 && s.out[0] >= 0
 	for i, o := range s.out {
 		if o < 0 {
 			f.out = append(f.out, nil)
 			continue
 		}
-		if i >= len(out) || out[i].Absent() {
-			return fmt.Errorf("has no output %d (%q)", i, p.names[o])
-		}
 		t := &onnx.Tensor{}
-		switch {
-		case s.alias && i == 0:
+		switch info := out[i]; {
+		case alias && i == 0:
+			if err := p.hold(sp, f, f.in[0]); err != nil {
+				return err
+			}
 			t = f.in[0].Clone()
-			t.Shape = out[0].Shape
-		case !out[i].Dynamic:
-			t = onnx.New(out[i].Type, out[i].Shape...)
+			t.Shape = info.Shape
+		case !info.Dynamic:
+			size, err := sizeOf(info.Type, info.Shape, p.limit-min(p.limit, sp.arena+sp.fresh+f.held))
+			if err != nil {
+				return err
+			}
+			f.held += size
+			t = onnx.New(info.Type, info.Shape...)
 		}
 		f.vals[o] = t
 		f.out = append(f.out, t)
 	}
-	if s.alias && len(s.out) == 1 {
+	if alias && len(s.out) == 1 {
 		return nil
 	}
-	f.padOut(s)
-	err = s.op.Run(&f.rt, f.in, f.out)
-	f.rt.Reset()
-	return err
+	if err := f.call(s); err != nil {
+		return err
+	}
+	for i, o := range s.out {
+		if o >= 0 && out[i].Dynamic {
+			if err := checkTensor(f.vals[o], p.limit); err != nil {
+				return fmt.Errorf("output %q: internal error of the operator: %w", p.names[o], err)
+			}
+			if err := p.hold(sp, f, f.vals[o]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// hold counts a value whose shape was not known before among the memory of the run.
+func (p *Program) hold(sp *spec, f *frame, t *onnx.Tensor) error {
+	f.held += heldBy(t)
+	if sp.arena+sp.fresh+f.held > p.limit {
+		return tooLarge(t.Type, t.Shape, p.limit)
+	}
+	return nil
 }

@@ -82,7 +82,7 @@ func input(n *onnx.Node, i int) string {
 
 // replace puts n in the place of node at, and takes the node from out.
 func (f *fuser) replace(at, from int, n *onnx.Node) {
-	n.Outputs = f.nodes[at].Outputs
+	n.Outputs = f.nodes[at].Outputs[:1] // a normalisation may name others, empty
 	f.nodes[at] = n
 	f.dead[from] = true
 	for _, o := range n.Outputs {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -321,10 +322,10 @@ func TestPlanKeepsValuesApart(t *testing.T) {
 		}
 		l.size = max(l.size, sp.info[i].Type.Bytes(onnx.NumElements(sp.info[i].Shape)))
 		for s := range p.steps {
-			if has2(p.steps[s].out, i) {
+			if slices.Contains(p.steps[s].out, i) {
 				l.from = min(l.from, s)
 			}
-			if has2(p.steps[s].in, i) {
+			if slices.Contains(p.steps[s].in, i) {
 				l.to = max(l.to, s)
 			}
 		}

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"github.com/onnxcnn/onnxcnn/internal/op"
+	"github.com/onnxcnn/onnxcnn/internal/par"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -12,21 +13,12 @@ type halfOp struct {
 	wide map[*onnx.Tensor]*onnx.Tensor // constant inputs, widened once
 }
 
-// withHalf wraps an operator that does not take half precision itself. consts are its inputs, nil where not constant.
-func withHalf(o op.Op, d *op.Def, consts []*onnx.Tensor) op.Op {
+// withHalf wraps an operator that does not take half precision itself. wide has its constant inputs in float32.
+func withHalf(o op.Op, d *op.Def, wide map[*onnx.Tensor]*onnx.Tensor) op.Op {
 	if d.Half {
 		return o
 	}
-	h := halfOp{Op: o}
-	for _, t := range consts {
-		if t != nil && isHalf(t.Type) {
-			if h.wide == nil {
-				h.wide = map[*onnx.Tensor]*onnx.Tensor{}
-			}
-			h.wide[t] = widen(t)
-		}
-	}
-	return h
+	return halfOp{Op: o, wide: wide}
 }
 
 // widened returns t in float32 where it is of half precision, else t itself.
@@ -86,13 +78,20 @@ func (h halfOp) Run(rt *op.Runtime, in, out []*onnx.Tensor) error {
 	}
 	wideIn := make([]*onnx.Tensor, len(in))
 	for i, t := range in {
-		wideIn[i] = h.widened(t)
+		wideIn[i] = t
+		if t == nil || !isHalf(t.Type) {
+			continue
+		}
+		if wideIn[i] = h.wide[t]; wideIn[i] == nil {
+			wideIn[i] = onnx.Of(t.Shape, rt.Scratch(t.Len()))
+			widenInto(rt.Pool, wideIn[i].Float32s(), t)
+		}
 	}
 	wideOut := make([]*onnx.Tensor, len(out))
 	for i, t := range out {
 		wideOut[i] = t
 		if t != nil && isHalf(t.Type) {
-			wideOut[i] = onnx.New(onnx.Float, t.Shape...)
+			wideOut[i] = onnx.Of(t.Shape, rt.Scratch(t.Len()))
 		}
 	}
 	if err := h.Op.Run(rt, wideIn, wideOut); err != nil {
@@ -102,7 +101,7 @@ func (h halfOp) Run(rt *op.Runtime, in, out []*onnx.Tensor) error {
 		switch {
 		case t == nil:
 		case wideOut[i] != t: // preallocated half
-			copy(t.Raw, narrow(wideOut[i], t.Type).Raw)
+			narrowInto(rt.Pool, t, wideOut[i].Float32s())
 		case t.Type == onnx.Float: // the operator made the tensor itself
 			*t = *narrow(t, half)
 		}
@@ -110,34 +109,55 @@ func (h halfOp) Run(rt *op.Runtime, in, out []*onnx.Tensor) error {
 	return nil
 }
 
+// halfGrain is how many elements are converted at a time.
+const halfGrain = 1 << 15
+
+// widen returns a half-precision tensor in float32.
 func widen(t *onnx.Tensor) *onnx.Tensor {
 	w := onnx.New(onnx.Float, t.Shape...)
-	dst := w.Float32s()
-	if t.Type == onnx.Float16 {
-		for i, h := range onnx.Data[onnx.Float16Bits](t) {
-			dst[i] = h.Float32()
-		}
-		return w
-	}
-	for i, h := range onnx.Data[onnx.BFloat16Bits](t) {
-		dst[i] = h.Float32()
-	}
+	widenInto(nil, w.Float32s(), t)
 	return w
 }
 
+func widenInto(pool *par.Pool, dst []float32, t *onnx.Tensor) {
+	if t.Type == onnx.Float16 {
+		src := onnx.Data[onnx.Float16Bits](t)
+		pool.For(len(dst), halfGrain, func(lo, hi int) {
+			for i, h := range src[lo:hi] {
+				dst[lo+i] = h.Float32()
+			}
+		})
+		return
+	}
+	src := onnx.Data[onnx.BFloat16Bits](t)
+	pool.For(len(dst), halfGrain, func(lo, hi int) {
+		for i, h := range src[lo:hi] {
+			dst[lo+i] = h.Float32()
+		}
+	})
+}
+
+// narrow returns a float32 tensor rounded to a half-precision type.
 func narrow(t *onnx.Tensor, to onnx.DataType) *onnx.Tensor {
 	n := onnx.New(to, t.Shape...)
-	src := t.Float32s()
-	if to == onnx.Float16 {
-		dst := onnx.Data[onnx.Float16Bits](n)
-		for i, f := range src {
-			dst[i] = onnx.Float16FromFloat32(f)
-		}
-		return n
-	}
-	dst := onnx.Data[onnx.BFloat16Bits](n)
-	for i, f := range src {
-		dst[i] = onnx.BFloat16FromFloat32(f)
-	}
+	narrowInto(nil, n, t.Float32s())
 	return n
+}
+
+func narrowInto(pool *par.Pool, t *onnx.Tensor, src []float32) {
+	if t.Type == onnx.Float16 {
+		dst := onnx.Data[onnx.Float16Bits](t)
+		pool.For(len(src), halfGrain, func(lo, hi int) {
+			for i, f := range src[lo:hi] {
+				dst[lo+i] = onnx.Float16FromFloat32(f)
+			}
+		})
+		return
+	}
+	dst := onnx.Data[onnx.BFloat16Bits](t)
+	pool.For(len(src), halfGrain, func(lo, hi int) {
+		for i, f := range src[lo:hi] {
+			dst[lo+i] = onnx.BFloat16FromFloat32(f)
+		}
+	})
 }

@@ -15,12 +15,13 @@ const shapeLimit = 1 << 16
 type inference struct {
 	info []op.Info // by value id
 	errs []error   // by step, nil where it went well
+	left int       // bytes that values computed on the way may still take
 }
 
 // infer walks through the steps. stop says whether to stop at the first error; otherwise what depends on the failed
 // node counts as unknown.
 func (p *Program) infer(inputs []op.Info, stop bool) (inference, error) {
-	r := inference{info: make([]op.Info, len(p.names)), errs: make([]error, len(p.steps))}
+	r := inference{info: make([]op.Info, len(p.names)), errs: make([]error, len(p.steps)), left: foldTotal}
 	rt := &op.Runtime{Context: context.Background(), Pool: p.pool}
 	for i, c := range p.consts {
 		if c != nil {
@@ -70,12 +71,12 @@ func (p *Program) inferStep(r *inference, rt *op.Runtime, s *step) error {
 	if err != nil {
 		return err
 	}
+	if err := checkInfos(s.node, out, p.limit); err != nil {
+		return err
+	}
 	for i, o := range s.out {
 		if o < 0 {
 			continue
-		}
-		if i >= len(out) || out[i].Absent() {
-			return fmt.Errorf("has no output %d (%q)", i, p.names[o])
 		}
 		r.info[o] = out[i]
 		known = known && out[i].Value == nil // nothing to compute where Infer knows it already
@@ -87,13 +88,14 @@ func (p *Program) inferStep(r *inference, rt *op.Runtime, s *step) error {
 	for i := range in {
 		vals[i] = in[i].Value
 	}
-	res, err := evaluate(rt, s.op, s.def, s.node, vals, shapeLimit)
+	res, err := evaluate(rt, s.op, s.def, s.node, vals, min(shapeLimit, r.left))
 	if err != nil || res == nil {
 		return err
 	}
 	for i, o := range s.out {
 		if o >= 0 {
 			r.info[o] = infoOf(res[i])
+			r.left -= min(r.left, heldBy(res[i]))
 		}
 	}
 	return nil
@@ -126,14 +128,36 @@ func (p *Program) declaredInfo(batch, free int) ([]op.Info, error) {
 	return out, nil
 }
 
-// hintSize stands for free image sides where shapes are only needed to see which values are of the same shape.
-const hintSize = 320
-
-// hints returns shapes by value name for an example input, as far as they can be inferred.
+// hints returns shapes by value name for an example input, as far as they can be inferred. Free dimensions of one name
+// have one size, and those of other names or without a name another: what has the same shape then has it always.
 func (p *Program) hints() map[string]op.Info {
-	in, err := p.declaredInfo(2, hintSize)
-	if err != nil {
-		return nil
+	sizes := map[string]int{}
+	in := make([]op.Info, len(p.inputs))
+	for i, v := range p.inputs {
+		in[i].Dynamic = true
+		if v.Type == nil || !v.Type.HasShape || v.Type.Elem == onnx.Undefined {
+			continue
+		}
+		shape := make([]int, len(v.Type.Shape))
+		for k, d := range v.Type.Shape {
+			if shape[k] = d.Size; d.Size >= 0 && d.Param == "" {
+				continue
+			}
+			name := d.Param
+			if name == "" {
+				name = fmt.Sprint(i, " ", k)
+			}
+			if sizes[name] == 0 {
+				sizes[name] = hintSize + hintStep*len(sizes)
+				if k == 0 {
+					sizes[name] = 2 + len(sizes)
+				}
+			}
+			shape[k] = sizes[name]
+		}
+		if _, err := sizeOf(v.Type.Elem, shape, p.limit); err == nil {
+			in[i] = op.Info{Type: v.Type.Elem, Shape: shape}
+		}
 	}
 	r, _ := p.infer(in, false)
 	h := map[string]op.Info{}
@@ -144,3 +168,9 @@ func (p *Program) hints() map[string]op.Info {
 	}
 	return h
 }
+
+// hintSize is the first size that stands for a free dimension, hintStep the distance to the next.
+const (
+	hintSize = 320
+	hintStep = 32
+)

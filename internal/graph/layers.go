@@ -48,7 +48,7 @@ func Layers(m *onnx.Model, inputs map[string][]int) ([]Layer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := load(m.Graph, decl, valueNames(m.Graph.Outputs), m.OpsetVersion, nil)
+	w, err := load(m.Graph, decl, valueNames(m.Graph.Outputs), nil, Options{}, m.OpsetVersion)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func Layers(m *onnx.Model, inputs map[string][]int) ([]Layer, error) {
 	if err := w.constants(); err != nil {
 		return nil, err
 	}
-	p, err := makeProgram(w, m.Graph.Outputs, Options{NoFuse: true}, 0)
+	p, err := w.draft(m.Graph.Outputs, Options{})
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/onnxcnn/onnxcnn/internal/op"
@@ -18,6 +19,14 @@ type Options struct {
 	Pool    *par.Pool
 	Warn    func(string) // told of what is accepted although the specification does not have it
 	NoFuse  bool         // keep every node as it is in the file
+	Limit   int          // bytes that a value, and a run, may take; 0: 64 GiB
+}
+
+func (o Options) limit() int {
+	if o.Limit > 0 {
+		return o.Limit
+	}
+	return defaultLimit
 }
 
 // Program is a compiled graph. It is safe for concurrent use: what changes while it runs lies in frames of their own.
@@ -32,18 +41,21 @@ type Program struct {
 	consts  []*onnx.Tensor // by id, nil for values that are computed
 	steps   []step
 	pool    *par.Pool
+	limit   int // bytes that a value, and a run, may take
 
 	ownInputs int // of a sub-graph: inputs before the captured values
 
 	mu    sync.Mutex
-	specs []*spec // latest used first
+	specs []*spec      // latest used first
+	idle  []*workspace // memory that no run uses
 }
 
 // step is a node that is ready to run. Value ids are -1 where an input or output is absent.
 type step struct {
 	node    *onnx.Node
 	def     *op.Def
-	op      op.Op
+	raw     op.Op // as the node has it
+	op      op.Op // ready to run
 	in, out []int
 	inPlace []int
 	alias   bool
@@ -52,8 +64,8 @@ type step struct {
 
 // sub is a sub-graph of a step; captures are the values it takes from the graph around it.
 type sub struct {
-	attr     string
-	prog     *Program
+	attr     *onnx.Attribute
+	prog     *Program // nil in a draft
 	captures []int
 }
 
@@ -78,11 +90,11 @@ func Compile(m *onnx.Model, o Options) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := load(m.Graph, inputs, valueNames(outputs), m.OpsetVersion, o.Warn)
+	w, err := load(m.Graph, inputs, valueNames(outputs), nil, o, m.OpsetVersion)
 	if err != nil {
 		return nil, err
 	}
-	return compile(w, outputs, o, 0)
+	return compile(w, outputs, o)
 }
 
 // checkOpsets refuses versions that the engine does not know.
@@ -113,96 +125,18 @@ func checkOpsets(m *onnx.Model) error {
 	return nil
 }
 
-// declared applies the caller's shapes to the graph's inputs.
-func declared(inputs []*onnx.Value, shapes map[string][]int) ([]*onnx.Value, error) {
-	out := make([]*onnx.Value, len(inputs))
-	used := 0
-	for i, v := range inputs {
-		if v.Type != nil && v.Type.Kind != onnx.KindTensor {
-			return nil, fmt.Errorf("input %q is not a tensor", v.Name)
-		}
-		out[i] = v
-		s, ok := shapes[v.Name]
-		if !ok {
-			continue
-		}
-		used++
-		c := *v
-		t := onnx.Type{HasShape: true}
-		if v.Type != nil {
-			t = *v.Type
-			t.HasShape = true
-		}
-		t.Shape = make([]onnx.Dim, len(s))
-		for k, d := range s {
-			t.Shape[k] = onnx.Dim{Size: d}
-		}
-		c.Type = &t
-		out[i] = &c
-	}
-	if used < len(shapes) {
-		for name := range shapes {
-			if !has(valueNames(inputs), name) {
-				return nil, fmt.Errorf("there is no input %q (inputs: %q)", name, valueNames(inputs))
-			}
-		}
-	}
-	return out, nil
-}
-
-// wanted lists the values to compute.
-func wanted(g *onnx.Graph, names []string) ([]*onnx.Value, error) {
-	if names == nil {
-		return g.Outputs, nil
-	}
-	types := map[string]*onnx.Value{}
-	for _, vs := range [][]*onnx.Value{g.ValueInfo, g.Inputs, g.Outputs} {
-		for _, v := range vs {
-			types[v.Name] = v
-		}
-	}
-	there := map[string]bool{}
-	for _, n := range g.Nodes {
-		for _, o := range n.Outputs {
-			there[o] = true
-		}
-	}
-	for _, t := range g.Initializers {
-		there[t.Name] = true
-	}
-	out := make([]*onnx.Value, len(names))
-	for i, name := range names {
-		out[i] = types[name]
-		if out[i] == nil {
-			out[i] = &onnx.Value{Name: name}
-			if !there[name] || name == "" {
-				return nil, fmt.Errorf("the graph has no value %q", name)
-			}
-		}
-	}
-	return out, nil
-}
-
-func valueNames(vs []*onnx.Value) []string {
-	names := make([]string, len(vs))
-	for i, v := range vs {
-		names[i] = v.Name
-	}
-	return names
-}
-
-func has(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
-}
-
 // compile rewrites the graph and makes the program.
-func compile(w *work, outputs []*onnx.Value, o Options, depth int) (*Program, error) {
-	if depth > maxDepth {
+func compile(w *work, outputs []*onnx.Value, o Options) (*Program, error) {
+	p, err := w.rewrite(outputs, o)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.finish(w, o)
+}
+
+// rewrite simplifies and fuses the graph, and makes a draft of the program.
+func (w *work) rewrite(outputs []*onnx.Value, o Options) (*Program, error) {
+	if w.depth > maxDepth {
 		return nil, fmt.Errorf("sub-graphs are nested more than %d deep", maxDepth)
 	}
 	rt := &op.Runtime{Context: context.Background(), Pool: o.Pool}
@@ -214,20 +148,24 @@ func compile(w *work, outputs []*onnx.Value, o Options, depth int) (*Program, er
 		return nil, err
 	}
 	w.prune()
-	p, err := makeProgram(w, outputs, o, depth)
-	if err != nil || o.NoFuse {
-		return p, err
+	p, err := w.draft(outputs, o)
+	if err != nil {
+		return nil, err
 	}
-	if w.fuse(p.hints()) {
-		w.prune()
-		return makeProgram(w, outputs, o, depth)
+	if o.NoFuse || !w.fuse(p.hints()) {
+		return p, nil
 	}
-	return p, nil
+	w.prune()
+	warn := w.warn
+	w.warn = nil // what there is to say about these nodes has been said
+	defer func() { w.warn = warn }()
+	return w.draft(outputs, o)
 }
 
-// makeProgram makes the operators of all nodes; it collects the errors of all.
-func makeProgram(w *work, outputs []*onnx.Value, o Options, depth int) (*Program, error) {
-	p := &Program{inputs: w.inputs, outputs: outputs, pool: o.Pool}
+// draft makes the operators of all nodes, without preparing them and without sub-graphs: shapes can be inferred, but
+// nothing can run. It collects the errors of all.
+func (w *work) draft(outputs []*onnx.Value, o Options) (*Program, error) {
+	p := &Program{inputs: w.inputs, outputs: outputs, pool: o.Pool, limit: o.limit()}
 	ids := map[string]int{"": -1}
 	id := func(name string) int {
 		i, ok := ids[name]
@@ -235,31 +173,40 @@ func makeProgram(w *work, outputs []*onnx.Value, o Options, depth int) (*Program
 			i = len(p.names)
 			ids[name] = i
 			p.names = append(p.names, name)
-			p.consts = append(p.consts, nil)
+			p.consts = append(p.consts, w.consts[name])
 		}
 		return i
 	}
 	for _, v := range w.inputs {
 		p.inIDs = append(p.inIDs, id(v.Name))
 	}
-	for name, t := range w.consts {
-		p.consts[id(name)] = t
-	}
 	var errs []error
 	for _, n := range w.nodes {
-		s, err := makeStep(w, n, o, depth)
+		opr, d, err := op.Make(n, w.version(n), func(msg string) {
+			if w.warn != nil {
+				w.warn(n.String() + ": " + msg)
+			}
+		})
 		if err != nil {
 			errs = append(errs, nodeError(n, err))
 			continue
 		}
+		s := step{node: n, def: d, raw: opr, op: withHalf(opr, d, nil)}
 		for _, in := range n.Inputs {
 			s.in = append(s.in, id(in))
 		}
-		s.in = padIDs(s.in, s.def.MaxIn)
-		for i := range s.subs {
-			for _, c := range s.subs[i].prog.captureNames() {
-				s.subs[i].captures = append(s.subs[i].captures, id(c))
+		s.in = padIDs(s.in, d.MaxIn)
+		for _, a := range n.Attrs {
+			if a.Graph == nil {
+				continue
 			}
+			sub := sub{attr: a}
+			for _, c := range captures(a.Graph) {
+				if w.consts[c] == nil {
+					sub.captures = append(sub.captures, id(c))
+				}
+			}
+			s.subs = append(s.subs, sub)
 		}
 		for _, out := range n.Outputs {
 			s.out = append(s.out, id(out))
@@ -273,6 +220,66 @@ func makeProgram(w *work, outputs []*onnx.Value, o Options, depth int) (*Program
 		return nil, err
 	}
 	return p, p.checkDefined()
+}
+
+// finish lets the operators of a draft prepare their constants, and compiles the sub-graphs.
+func (p *Program) finish(w *work, o Options) error {
+	errs := make([]error, len(p.steps))
+	p.pool.For(len(p.steps), 1, func(lo, hi int) {
+		for k := lo; k < hi; k++ {
+			errs[k] = p.prepare(&p.steps[k])
+		}
+	})
+	for k := range p.steps {
+		s := &p.steps[k]
+		for i := range s.subs {
+			prog, err := compileSub(w, s.subs[i].attr.Graph, o)
+			if err != nil {
+				errs[k] = errors.Join(errs[k], fmt.Errorf("%s: %w", s.subs[i].attr.Name, err))
+				continue
+			}
+			s.subs[i].prog = prog
+		}
+		if errs[k] != nil {
+			errs[k] = nodeError(s.node, errs[k])
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// prepare makes the operator of a step ready to run, knowing its constant inputs.
+func (p *Program) prepare(s *step) error {
+	consts := make([]*onnx.Tensor, len(s.in))
+	wide := map[*onnx.Tensor]*onnx.Tensor{} // those of half precision, where the operator wants float32
+	for i, id := range s.in {
+		if id < 0 || p.consts[id] == nil {
+			continue
+		}
+		t := p.consts[id]
+		if isHalf(t.Type) && !s.def.Half {
+			if wide[t] == nil {
+				wide[t] = widen(t)
+			}
+			t = wide[t]
+		}
+		consts[i] = t
+	}
+	opr := s.raw
+	if preparer, ok := opr.(op.Preparer); ok {
+		prepared, err := preparer.Prepare(consts)
+		if err != nil {
+			return err
+		}
+		if prepared != nil {
+			opr = prepared
+		}
+	}
+	if ip, ok := opr.(op.InPlacer); ok {
+		s.inPlace = ip.InPlace()
+	}
+	s.alias = isAlias(opr)
+	s.op = withHalf(opr, s.def, wide)
+	return nil
 }
 
 func padIDs(ids []int, n int) []int {
@@ -328,67 +335,17 @@ func (s *step) reads() []int {
 	return all
 }
 
-func makeStep(w *work, n *onnx.Node, o Options, depth int) (step, error) {
-	warn := func(msg string) {
-		if w.warn != nil {
-			w.warn(n.String() + ": " + msg)
-		}
-	}
-	opr, d, err := op.Make(n, w.version(n), warn)
-	if err != nil {
-		return step{}, err
-	}
-	s := step{node: n, def: d}
-	consts := make([]*onnx.Tensor, len(n.Inputs))
-	for i, in := range n.Inputs {
-		consts[i] = w.consts[in]
-	}
-	if p, ok := opr.(op.Preparer); ok {
-		wide := make([]*onnx.Tensor, len(consts))
-		for i, t := range consts {
-			wide[i] = t
-			if t != nil && isHalf(t.Type) && !d.Half {
-				wide[i] = widen(t)
-			}
-		}
-		prepared, err := p.Prepare(pad(wide, d.MaxIn))
-		if err != nil {
-			return step{}, err
-		}
-		if prepared != nil {
-			opr = prepared
-		}
-	}
-	if ip, ok := opr.(op.InPlacer); ok {
-		s.inPlace = ip.InPlace()
-	}
-	if a, ok := opr.(op.Aliaser); ok {
-		s.alias = a.Aliases()
-	}
-	s.op = withHalf(opr, d, consts)
-	for _, a := range n.Attrs {
-		if a.Graph == nil {
-			continue
-		}
-		prog, err := compileSub(w, a.Graph, o, depth+1)
-		if err != nil {
-			return step{}, fmt.Errorf("%s: %w", a.Name, err)
-		}
-		s.subs = append(s.subs, sub{attr: a.Name, prog: prog})
-	}
-	return s, nil
-}
-
 // compileSub compiles a sub-graph. What it takes from outside becomes further inputs, after its own, except constants.
-func compileSub(outer *work, g *onnx.Graph, o Options, depth int) (*Program, error) {
-	inputs := append([]*onnx.Value(nil), g.Inputs...)
+func compileSub(outer *work, g *onnx.Graph, o Options) (*Program, error) {
+	inputs := slices.Clone(g.Inputs)
 	taken := captures(g)
 	for _, c := range taken {
 		if outer.consts[c] == nil {
 			inputs = append(inputs, &onnx.Value{Name: c})
 		}
 	}
-	w, err := load(g, inputs, valueNames(g.Outputs), outer.opsets, outer.warn)
+	o.Warn = outer.warn
+	w, err := load(g, inputs, valueNames(g.Outputs), outer, o, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -398,16 +355,13 @@ func compileSub(outer *work, g *onnx.Graph, o Options, depth int) (*Program, err
 			w.taken[c] = true
 		}
 	}
-	p, err := compile(w, g.Outputs, o, depth)
+	p, err := compile(w, g.Outputs, o)
 	if err != nil {
 		return nil, err
 	}
 	p.ownInputs = len(g.Inputs)
 	return p, nil
 }
-
-// captureNames lists the values that a sub-graph takes from outside.
-func (p *Program) captureNames() []string { return valueNames(p.inputs[p.ownInputs:]) }
 
 // Inputs returns the declarations of the inputs that [Program.Run] wants.
 func (p *Program) Inputs() []*onnx.Value { return p.inputs }

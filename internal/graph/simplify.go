@@ -81,6 +81,9 @@ func (w *work) inline(g *onnx.Graph, n *onnx.Node) ([]*onnx.Node, bool) {
 	}
 	names := map[string]string{}
 	for _, t := range g.Initializers {
+		if checkTensor(t, w.limit) != nil {
+			return nil, false
+		}
 		names[t.Name] = w.fresh(t.Name)
 		w.consts[names[t.Name]] = t
 	}
@@ -112,4 +115,60 @@ func (w *work) inline(g *onnx.Graph, n *onnx.Node) ([]*onnx.Node, bool) {
 		}
 	}
 	return out, true
+}
+
+// dropIdentities takes out nodes that pass their input on, by letting their readers read that input. Those that make a
+// graph output or are read by a sub-graph stay.
+func (w *work) dropIdentities() {
+	keep := map[string]bool{}
+	for _, o := range w.outputs {
+		keep[o] = true
+	}
+	for _, n := range w.nodes {
+		for g := range n.Subgraphs() {
+			for c := range g.Captures() {
+				keep[c] = true
+			}
+		}
+	}
+	used := w.uses()
+	// One walk in topological order, with the new names looked up as inputs are met, keeps this linear.
+	to := map[string]string{}
+	kept := w.nodes[:0]
+	for _, n := range w.nodes {
+		for i, in := range n.Inputs {
+			if t, ok := to[in]; ok {
+				n.Inputs[i] = t
+			}
+		}
+		if w.passesOn(n, used) && !keep[n.Outputs[0]] {
+			to[n.Outputs[0]] = n.Inputs[0]
+			continue
+		}
+		kept = append(kept, n)
+	}
+	w.nodes = kept
+}
+
+// passesOn reports whether a node's only output is its first input: Identity, and Dropout outside of training (from
+// opset 12 on it is an input that asks for training; between 7 and 11 there is none).
+func (w *work) passesOn(n *onnx.Node, used map[string]int) bool {
+	if !isONNX(n.Domain) || len(n.Inputs) == 0 || n.Inputs[0] == "" || len(n.Outputs) == 0 || n.Outputs[0] == "" {
+		return false
+	}
+	switch n.OpType {
+	case "Identity":
+		return len(n.Inputs) == 1 && len(n.Outputs) == 1
+	case "Dropout":
+		if w.opsets("") < 7 || len(n.Outputs) > 1 && used[n.Outputs[1]] > 0 {
+			return false
+		}
+		training := input(n, 2)
+		if training == "" {
+			return true
+		}
+		c := w.consts[training]
+		return c != nil && c.Type == onnx.Bool && c.Len() == 1 && !onnx.Data[bool](c)[0]
+	}
+	return false
 }

@@ -54,6 +54,7 @@ func (o loop) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 	args := make([]*onnx.Tensor, 2+o.states)
 	copy(args[2:], in[2:])
 	scans := make([][]*onnx.Tensor, o.scans)
+	held := 0 // bytes of the scans
 	for i := int64(0); i < trips && cond; i++ {
 		if err := rt.Context.Err(); err != nil {
 			return err
@@ -71,6 +72,9 @@ func (o loop) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 		copy(args[2:], res[1:1+o.states])
 		for k := range scans {
 			scans[k] = append(scans[k], res[1+o.states+k])
+			if held += scanBytes(res[1+o.states+k]); rt.Limit > 0 && held > rt.Limit {
+				return fmt.Errorf("iteration %d: the scan outputs take more than the limit of %d bytes", i, rt.Limit)
+			}
 		}
 	}
 	for i, t := range out {
@@ -89,6 +93,12 @@ func (o loop) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 		}
 	}
 	return nil
+}
+
+// scanBytes returns about how much memory a slice of a scan output takes: that of its elements and of the tensor itself.
+func scanBytes(t *onnx.Tensor) int {
+	const header = 256
+	return header + len(t.Raw) + 16*len(t.Strings)
 }
 
 // stack joins equal tensors along a new first dimension.

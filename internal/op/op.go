@@ -85,6 +85,8 @@ type Preparer interface {
 type Runtime struct {
 	Context context.Context
 	Pool    *par.Pool
+	// Limit is how many bytes a value may take whose size only the operator knows; 0 for no limit.
+	Limit int
 	// Sub runs the sub-graph in the node's attribute of that name (If, Loop, Scan) on these inputs.
 	Sub func(attr string, inputs []*onnx.Tensor) ([]*onnx.Tensor, error)
 
