@@ -3,11 +3,13 @@
 package graph
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/onnxcnn/onnxcnn/internal/op"
+	"github.com/onnxcnn/onnxcnn/internal/par"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -22,6 +24,7 @@ type work struct {
 	outputs []string
 	opsets  func(domain string) int
 	warn    func(string)
+	pool    *par.Pool
 	taken   map[string]bool     // all value names, so that new ones are unique
 	newest  map[*onnx.Node]bool // nodes that are not of the model's opsets but of the newest
 	limit   int                 // bytes that a value may take
@@ -50,7 +53,7 @@ func load(g *onnx.Graph, inputs []*onnx.Value, outputs []string, outer *work, o 
 	if err != nil {
 		return nil, err
 	}
-	w := &work{consts: map[string]*onnx.Tensor{}, inputs: inputs, outputs: outputs, warn: o.Warn, taken: map[string]bool{}, limit: o.limit()}
+	w := &work{consts: map[string]*onnx.Tensor{}, inputs: inputs, outputs: outputs, warn: o.Warn, pool: o.Pool, taken: map[string]bool{}, limit: o.limit()}
 	if outer != nil {
 		w.opsets, w.depth, w.foldLeft = outer.opsets, outer.depth+1, outer.foldLeft
 	} else {
@@ -63,6 +66,11 @@ func load(g *onnx.Graph, inputs []*onnx.Value, outputs []string, outer *work, o 
 			return 1 // what fusing makes, in models that do not import the domain
 		}
 	}
+	for _, name := range append(valueNames(inputs), outputs...) {
+		if name == "" {
+			return nil, errors.New("an input or output of the graph has no name")
+		}
+	}
 	for _, v := range inputs {
 		if w.taken[v.Name] {
 			return nil, fmt.Errorf("input %q is there twice", v.Name)
@@ -70,6 +78,9 @@ func load(g *onnx.Graph, inputs []*onnx.Value, outputs []string, outer *work, o 
 		w.taken[v.Name] = true
 	}
 	for _, t := range g.Initializers {
+		if t.Name == "" {
+			return nil, errors.New("an initializer has no name")
+		}
 		if w.consts[t.Name] != nil {
 			return nil, fmt.Errorf("initializer %q is there twice", t.Name)
 		}

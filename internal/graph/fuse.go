@@ -2,6 +2,7 @@ package graph
 
 import (
 	"math"
+	"sync/atomic"
 
 	"github.com/onnxcnn/onnxcnn/internal/op"
 	"github.com/onnxcnn/onnxcnn/onnx"
@@ -90,18 +91,14 @@ func (f *fuser) replace(at, from int, n *onnx.Node) {
 	}
 }
 
-// scaled returns a copy of conv whose result is multiplied by mul and then increased by add, channel by channel.
+// scaled returns a copy of conv whose result is multiplied by mul and then increased by add, channel by channel. It
+// refuses where the new weights are not finite: an infinity times zero would be in another place.
 func (f *fuser) scaled(conv *onnx.Node, mul, add []float64) (*onnx.Node, bool) {
 	w := f.consts[conv.Inputs[1]]
 	if len(w.Shape) < 3 || w.Shape[0] != len(mul) || w.Len() == 0 {
 		return nil, false
 	}
-	per := w.Len() / len(mul)
-	src := w.Float32s()
-	w2 := onnx.New(onnx.Float, w.Shape...)
-	dst := w2.Float32s()
 	bias := onnx.New(onnx.Float, len(mul))
-	b := bias.Float32s()
 	var old []float32
 	if name := input(conv, 2); name != "" {
 		old = f.consts[name].Float32s()
@@ -110,14 +107,18 @@ func (f *fuser) scaled(conv *onnx.Node, mul, add []float64) (*onnx.Node, bool) {
 		}
 	}
 	for c := range mul {
-		for k := c * per; k < (c+1)*per; k++ {
-			dst[k] = float32(float64(src[k]) * mul[c])
-		}
 		v := 0.0
 		if old != nil {
 			v = float64(old[c])
 		}
-		b[c] = float32(v*mul[c] + add[c])
+		bias.Float32s()[c] = float32(v*mul[c] + add[c])
+		if !finite(bias.Float32s()[c]) {
+			return nil, false
+		}
+	}
+	w2, ok := f.scaleRows(w, mul)
+	if !ok {
+		return nil, false
 	}
 	n := *conv
 	wName, bName := f.fresh(conv.Inputs[1]), f.fresh(conv.Inputs[1]+"_bias")
@@ -125,6 +126,36 @@ func (f *fuser) scaled(conv *onnx.Node, mul, add []float64) (*onnx.Node, bool) {
 	n.Inputs = []string{conv.Inputs[0], wName, bName}
 	return &n, true
 }
+
+// scaleRows returns a weight whose parts along the first axis are multiplied by mul; ok is false where a product is not
+// finite.
+func (f *fuser) scaleRows(w *onnx.Tensor, mul []float64) (scaled *onnx.Tensor, ok bool) {
+	per := w.Len() / len(mul)
+	src := w.Float32s()
+	scaled = onnx.New(onnx.Float, w.Shape...)
+	dst := scaled.Float32s()
+	var bad atomic.Bool
+	f.pool.For(len(mul), 1+scaleGrain/per, func(lo, hi int) {
+		for c := lo; c < hi; c++ {
+			m := mul[c]
+			sum := float32(0) // NaN where a product is not finite
+			for k := c * per; k < (c+1)*per; k++ {
+				v := float32(float64(src[k]) * m)
+				dst[k] = v
+				sum += v * 0
+			}
+			if sum != 0 {
+				bad.Store(true)
+			}
+		}
+	})
+	return scaled, !bad.Load()
+}
+
+// scaleGrain is about how many elements of a weight are scaled at a time.
+const scaleGrain = 1 << 16
+
+func finite(v float32) bool { return v-v == 0 }
 
 // foldNorm folds BatchNormalization(Conv(x)) into the convolution.
 func (f *fuser) foldNorm(i int) bool {

@@ -115,6 +115,12 @@ func (j *job) call(worker, lo, hi int) {
 // and returns when all are done. A body must write only what belongs to its own indices, and what it computes must not
 // depend on how the range was cut: then results are the same bits for any number of threads.
 func (p *Pool) For(n, grain int, body func(lo, hi int)) {
+	if n <= grain {
+		if n > 0 {
+			body(0, n) // spares the closure below
+		}
+		return
+	}
 	p.ForWorker(n, grain, func(_, lo, hi int) { body(lo, hi) })
 }
 
