@@ -71,9 +71,8 @@ func clampNEON(dst, x []float32, lo, hi float32) {
 
 // copyPanel16 copies k rows of 16 floats, ld apart in src.
 func copyPanel16(dst, src *float32, ld, k int) {
-	for range k {
-		*(*[16]float32)(unsafe.Pointer(dst)) = *(*[16]float32)(unsafe.Pointer(src))
-		dst, src = at(dst, 16), at(src, ld)
+	for i := range k {
+		*(*[16]float32)(unsafe.Pointer(at(dst, i*16))) = *(*[16]float32)(unsafe.Pointer(at(src, i*ld)))
 	}
 }
 

@@ -164,9 +164,8 @@ func (t *Table) packColumns(dst, b []float32, row, col, k, cols int) {
 
 // genericCopyPanel copies k rows of a panel's width, ld apart.
 func genericCopyPanel(dst, src *float32, ld, k int) {
-	for range k {
-		*(*[genericNR]float32)(unsafe.Pointer(dst)) = *(*[genericNR]float32)(unsafe.Pointer(src))
-		dst, src = at(dst, genericNR), at(src, ld)
+	for i := range k {
+		*(*[genericNR]float32)(unsafe.Pointer(at(dst, i*genericNR))) = *(*[genericNR]float32)(unsafe.Pointer(at(src, i*ld)))
 	}
 }
 
@@ -179,21 +178,21 @@ func genericPackLanes(l *Lanes) {
 func packLanesGo(l *Lanes, nr int) {
 	for r := range l.Rows {
 		dst := unsafe.Slice(at(l.Dst, r*l.DstStep), nr)
-		src := at(l.Src, l.Base+r*l.SrcStep)
+		from := l.Base + r*l.SrcStep // an offset: a pointer may not point outside its object even for a moment
 		if l.Table != nil {
-			src = at(l.Src, l.Base+unsafe.Slice(l.Table, l.Rows)[r])
+			from = l.Base + unsafe.Slice(l.Table, l.Rows)[r]
 		}
 		clear(dst)
 		if l.Runs < 0 {
 			for m := l.Mask[0]; m != 0; m &= m - 1 {
 				i := bits.TrailingZeros32(m)
-				dst[i] = *at(src, int(l.Index[i]))
+				dst[i] = *at(l.Src, from+int(l.Index[i]))
 			}
 			continue
 		}
 		for s, m := range l.Mask[:l.Runs] {
 			lane, n := bits.TrailingZeros32(m), bits.OnesCount32(m)
-			copy(dst[lane:], unsafe.Slice(at(src, l.Off[s]+lane), n))
+			copy(dst[lane:], unsafe.Slice(at(l.Src, from+l.Off[s]+lane), n))
 		}
 	}
 }
