@@ -263,43 +263,6 @@ func TestFusedEqualsPlain(t *testing.T) {
 	wantFloats(t, out["n1"], mustRun(t, all, x)["n1"].Float32s()...)
 }
 
-func TestFusePatterns(t *testing.T) {
-	r := rand.New(rand.NewPCG(5, 5))
-	conv := func() *builder {
-		return build(17).in("x", onnx.Float, -1, 4, 6, 6).weight("w", random(r, 6, 4, 3, 3)).weight("b", random(r, 6)).
-			weight("c", random(r, 6, 1, 1)).weight("s", f32(nil, 0.5)).weight("lo", f32(nil, 0)).weight("hi", f32(nil, 6)).
-			weight("w2", random(r, 6, 4, 3, 3)).weight("row", random(r, 4)).node("k = Conv(x, w, b)")
-	}
-	for _, c := range []struct {
-		name  string
-		m     *onnx.Model
-		steps int
-	}{
-		{"clip", conv().node("y = Clip(k, lo, hi)").out("y"), 1},
-		{"channel term", conv().node("y = Add(c, k)").out("y"), 1},
-		{"channel factor", conv().node("y = Mul(k, c)").out("y"), 1},
-		{"scalar factor", conv().node("y = Mul(s, k)").out("y"), 1},
-		{"factor along width stays", conv().node("y = Mul(k, row)").out("y"), 2},
-		{"factor, term, activation", conv().node("m = Mul(k, c)").node("a = Add(m, s)").node("y = Sigmoid(a)").out("y"), 1},
-		{"two convolutions summed", conv().node("k2 = Conv(x, w2)").node("a = Add(k, k2)").node("y = Relu(a)").out("y"), 2},
-		{"sum with itself stays", conv().node("y = Add(k, k)").out("y"), 2},
-		{"read twice stays", conv().node("a = Relu(k)").node("y = Add(a, k)").out("y"), 3},
-		{"activation after a sum is last", conv().node("k2 = Conv(x, w2)").node("a = Relu(k2)").node("y = Add(k, a)").out("y"), 2},
-		{"sum after an activation stays apart", conv().node("a = Relu(k)").node("k2 = Conv(x, w2)").node("q = Relu(k2)").node("y = Add(a, q)").out("y"), 3},
-		{"broadcast sum stays", conv().node("g = GlobalAveragePool(k)").node("k2 = Conv(x, w2)").node("y = Add(k2, g)").out("y"), 4},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			x := map[string]*onnx.Tensor{"x": random(r, 2, 4, 6, 6)}
-			p := mustCompile(t, c.m, Options{})
-			if len(p.steps) != c.steps {
-				t.Errorf("%d steps, want %d", len(p.steps), c.steps)
-			}
-			plain := mustCompile(t, c.m, Options{NoFuse: true})
-			wantFloats(t, mustRun(t, p, x)["y"], mustRun(t, plain, x)["y"].Float32s()...)
-		})
-	}
-}
-
 // No two values that are alive at the same time share memory, unless one is the other in place.
 func TestPlanKeepsValuesApart(t *testing.T) {
 	r := rand.New(rand.NewPCG(6, 6))

@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"slices"
+
 	"github.com/onnxcnn/onnxcnn/internal/op"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
@@ -117,8 +119,9 @@ func (w *work) inline(g *onnx.Graph, n *onnx.Node) ([]*onnx.Node, bool) {
 	return out, true
 }
 
-// dropIdentities takes out nodes that pass their input on, by letting their readers read that input. Those that make a
-// graph output or are read by a sub-graph stay.
+// dropIdentities takes out nodes that pass their input on, by letting their readers read that input; where one makes a
+// graph output, the node before it makes that output, if nobody else reads what it gives. Those that are read by a
+// sub-graph stay.
 func (w *work) dropIdentities() {
 	keep := map[string]bool{}
 	for _, o := range w.outputs {
@@ -132,6 +135,7 @@ func (w *work) dropIdentities() {
 		}
 	}
 	used := w.uses()
+	maker := map[string]*onnx.Node{}
 	// One walk in topological order, with the new names looked up as inputs are met, keeps this linear.
 	to := map[string]string{}
 	kept := w.nodes[:0]
@@ -141,9 +145,21 @@ func (w *work) dropIdentities() {
 				n.Inputs[i] = t
 			}
 		}
-		if w.passesOn(n, used) && !keep[n.Outputs[0]] {
-			to[n.Outputs[0]] = n.Inputs[0]
-			continue
+		if w.passesOn(n, used) {
+			in, out := n.Inputs[0], n.Outputs[0]
+			if !keep[out] {
+				to[out] = in
+				used[in] += used[out] - 1
+				continue
+			}
+			if m := maker[in]; m != nil && used[in] == 1 {
+				m.Outputs[slices.Index(m.Outputs, in)] = out
+				maker[out], used[in] = m, 0
+				continue
+			}
+		}
+		for _, o := range n.Outputs {
+			maker[o] = n
 		}
 		kept = append(kept, n)
 	}
