@@ -30,11 +30,8 @@ func init() {
 	})
 	// Selu is gamma*x, gamma*alpha*(e^x-1) for negative x. Opset 1 has shorter defaults.
 	registerUnary("Selu", 1, func(s *Spec) (kernels1, error) {
-		alpha, gamma := float32(1.67326319217681884765625), float32(1.05070102214813232421875)
-		if s.Opset < 6 {
-			alpha, gamma = 1.6732, 1.0507
-		}
-		return eluFamily(s.Float("gamma", gamma), 1, s.Float("alpha", alpha)), nil
+		gamma, alpha := seluParams(s)
+		return eluFamily(gamma, 1, alpha), nil
 	})
 	// Celu is max(0,x) + min(0, alpha*(e^(x/alpha)-1)).
 	registerUnary("Celu", 12, func(s *Spec) (kernels1, error) {
@@ -192,6 +189,15 @@ func eluFamily(gain, width, alpha float32) kernels1 {
 		}
 		return float64(gain) * v
 	})
+}
+
+// seluParams reads the attributes of Selu.
+func seluParams(s *Spec) (gamma, alpha float32) {
+	alpha, gamma = 1.67326319217681884765625, 1.05070102214813232421875
+	if s.Opset < 6 {
+		alpha, gamma = 1.6732, 1.0507
+	}
+	return s.Float("gamma", gamma), s.Float("alpha", alpha)
 }
 
 func softplus(x float64) float64 {

@@ -27,12 +27,18 @@ func newClip(s *Spec) (Op, error) {
 	if len(s.Node.Inputs) > 1 {
 		return nil, fmt.Errorf("has %d inputs; before opset 11 the bounds are attributes", len(s.Node.Inputs))
 	}
-	// An infinity bounds nothing; the least and greatest numbers, the defaults of opset 6, would cut infinities.
-	lo, hi := float32(math.Inf(-1)), float32(math.Inf(1))
+	lo, hi := s.clipAttrs()
+	return clip{attrs: true, lo: lo, hi: hi}, nil
+}
+
+// clipAttrs reads the bounds that are attributes before opset 11. An infinity bounds nothing; the least and greatest
+// numbers, the defaults of opset 6, would cut infinities.
+func (s *Spec) clipAttrs() (lo, hi float32) {
+	lo, hi = float32(math.Inf(-1)), float32(math.Inf(1))
 	if s.Opset >= 6 {
 		lo, hi = -math.MaxFloat32, math.MaxFloat32
 	}
-	return clip{attrs: true, lo: s.Float("min", lo), hi: s.Float("max", hi)}, nil
+	return s.Float("min", lo), s.Float("max", hi)
 }
 
 func (clip) InPlace() []int { return []int{0} }
