@@ -10,15 +10,19 @@ import (
 
 func init() {
 	register(Def{Type: "ConvTranspose", Since: 1, MinIn: 2, MaxIn: 3, MaxOut: 1, New: func(s *Spec) (Op, error) {
-		c := convTranspose{
-			window: s.window(), group: s.Int("group", 1),
-			outputShape: s.Ints("output_shape"), outputPadding: s.Ints("output_padding"),
-		}
-		if c.group < 1 {
-			return nil, fmt.Errorf(`attribute "group" is %d, want 1 or more`, c.group)
-		}
-		return c, nil
+		return newConvTranspose(s)
 	}})
+}
+
+func newConvTranspose(s *Spec) (convTranspose, error) {
+	c := convTranspose{
+		window: s.window(), group: s.Int("group", 1),
+		outputShape: s.Ints("output_shape"), outputPadding: s.Ints("output_padding"),
+	}
+	if c.group < 1 {
+		return c, fmt.Errorf(`attribute "group" is %d, want 1 or more`, c.group)
+	}
+	return c, nil
 }
 
 // convTranspose is the transposed convolution of X [N, C, spatial...] with W [C, M/group, kernel...] and an optional
