@@ -37,22 +37,28 @@ func (g gather) Infer(in []Info) ([]Info, error) {
 }
 
 func (g gather) Run(rt *Runtime, in, out []*onnx.Tensor) error {
-	axis, err := normAxis(g.axis, len(in[0].Shape))
+	outer, row, n, starts, err := g.blocks(in[0].Shape, in[1])
 	if err != nil {
 		return err
 	}
-	shape := in[0].Shape
-	index, err := indicesOf(in[1], shape[axis])
-	if err != nil {
-		return err
-	}
-	outer, inner := prod(shape[:axis]), prod(shape[axis+1:])
-	starts := make([]int, len(index))
-	for i, k := range index {
-		starts[i] = k * inner
-	}
-	gatherBlocks(rt, out[0], in[0], outer, shape[axis]*inner, starts, inner)
+	gatherBlocks(rt, out[0], in[0], outer, row, starts, n)
 	return nil
+}
+
+func (g gather) blocks(shape []int, indices *onnx.Tensor) (outer, row, n int, starts []int, err error) {
+	axis, err := normAxis(g.axis, len(shape))
+	if err != nil {
+		return 0, 0, 0, nil, err
+	}
+	starts, err = indicesOf(indices, shape[axis])
+	if err != nil {
+		return 0, 0, 0, nil, err
+	}
+	outer, n = prod(shape[:axis]), prod(shape[axis+1:])
+	for i := range starts {
+		starts[i] *= n
+	}
+	return outer, shape[axis] * n, n, starts, nil
 }
 
 // gatherBlocks writes, for each of outer rows that lie row elements apart in src, the blocks of n elements that begin

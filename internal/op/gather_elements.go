@@ -76,10 +76,15 @@ func elementPlaces(indices *onnx.Tensor, shape []int, axis int) ([]int, error) {
 }
 
 func (g gatherElements) Run(rt *Runtime, in, out []*onnx.Tensor) error {
-	places, err := elementPlaces(in[1], in[0].Shape, g.axis)
+	outer, row, n, starts, err := g.blocks(in[0].Shape, in[1])
 	if err != nil {
 		return err
 	}
-	gatherBlocks(rt, out[0], in[0], 1, in[0].Len(), places, 1)
+	gatherBlocks(rt, out[0], in[0], outer, row, starts, n)
 	return nil
+}
+
+func (g gatherElements) blocks(shape []int, indices *onnx.Tensor) (outer, row, n int, starts []int, err error) {
+	starts, err = elementPlaces(indices, shape, g.axis)
+	return 1, prod(shape), 1, starts, err
 }

@@ -47,23 +47,27 @@ func (g gatherND) Infer(in []Info) ([]Info, error) {
 }
 
 func (g gatherND) Run(rt *Runtime, in, out []*onnx.Tensor) error {
-	data := in[0].Shape
-	k := in[1].Shape[len(in[1].Shape)-1]
-	places, err := vectorPlaces(in[1].Int64s(), data[g.batch:], k)
+	outer, row, n, starts, err := g.blocks(in[0].Shape, in[1])
 	if err != nil {
 		return err
 	}
-	if out[0].Len() == 0 {
-		return nil
+	gatherBlocks(rt, out[0], in[0], outer, row, starts, n)
+	return nil
+}
+
+func (g gatherND) blocks(shape []int, indices *onnx.Tensor) (outer, row, n int, starts []int, err error) {
+	k := indices.Shape[len(indices.Shape)-1]
+	starts, err = vectorPlaces(indices.Int64s(), shape[g.batch:], k)
+	if err != nil || len(starts) == 0 {
+		return 0, 0, 0, nil, err
 	}
 	// The batch's own part of the data comes before the place inside it.
-	batches, size := prod(data[:g.batch]), prod(data[g.batch:])
-	each := len(places) / batches
-	for i := range places {
-		places[i] += i / each * size
+	batches, size := prod(shape[:g.batch]), prod(shape[g.batch:])
+	each := len(starts) / batches
+	for i := range starts {
+		starts[i] += i / each * size
 	}
-	gatherBlocks(rt, out[0], in[0], 1, in[0].Len(), places, prod(data[g.batch+k:]))
-	return nil
+	return 1, prod(shape), prod(shape[g.batch+k:]), starts, nil
 }
 
 // vectorPlaces turns index vectors of k numbers each into places in an array of that shape.
