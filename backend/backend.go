@@ -6,6 +6,7 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sort"
 	"strings"
@@ -34,11 +35,16 @@ type Session interface {
 	Outputs() []*onnx.Value
 	// Run computes the outputs by name. Inputs are only read, and what it returns belongs to the caller.
 	Run(ctx context.Context, inputs map[string]*onnx.Tensor) (map[string]*onnx.Tensor, error)
-	// Close lets go of the session. No Run may be under way.
+	// Close lets go of the session, after waiting for runs that are under way. Run then returns [ErrClosed], Inputs and
+	// Outputs still answer; to close again does nothing. The model may be closed after its sessions.
 	Close() error
 }
 
-// Opener opens a model with a provider. What follows the colon of [Options.Provider] is left in o.Provider.
+// ErrClosed is what Run returns once the session is closed.
+var ErrClosed = errors.New("the session is closed")
+
+// Opener opens a model with a provider. What follows the colon of [Options.Provider] is left in o.Provider. [Open] sees
+// to it that Close is called once, with no Run under way and none after it.
 type Opener func(m *onnx.Model, o Options) (Session, error)
 
 var (
@@ -51,6 +57,32 @@ func openNative(m *onnx.Model, o Options) (Session, error) {
 		return nil, fmt.Errorf("provider native has no option %q", o.Provider)
 	}
 	return native.Open(m, native.Options{Threads: o.Threads, Outputs: o.Outputs, Shapes: o.Shapes, Warn: o.Warn})
+}
+
+// session keeps Run and Close of a provider's session apart.
+type session struct {
+	Session
+	mu     sync.RWMutex // held for reading while a run is under way
+	closed bool
+}
+
+func (s *session) Run(ctx context.Context, inputs map[string]*onnx.Tensor) (map[string]*onnx.Tensor, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return nil, ErrClosed
+	}
+	return s.Session.Run(ctx, inputs)
+}
+
+func (s *session) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	return s.Session.Close()
 }
 
 // Register adds a provider. It panics if the name is taken; packages of providers call it when they are imported.
@@ -89,7 +121,11 @@ func Open(m *onnx.Model, o Options) (Session, error) {
 		return nil, fmt.Errorf("there is no provider %q in this program (providers: %s)", name, strings.Join(Providers(), ", "))
 	}
 	o.Provider = rest
-	return open(m, o)
+	s, err := open(m, o)
+	if err != nil {
+		return nil, err
+	}
+	return &session{Session: s}, nil
 }
 
 // Layer is a compute node of a model, as --unfreeze-from and --at number them.

@@ -2,8 +2,10 @@ package backend_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -51,6 +53,110 @@ func ExampleLayers() {
 		fmt.Println(l.Index, l.Name, l.Op, l.Shape)
 	}
 	// Output: 0 act Relu [1 2]
+}
+
+func ExampleFindLayer() {
+	layers, err := backend.Layers(reluModel(), nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	l, err := backend.FindLayer(layers, "act")
+	fmt.Println(l.Index, l.Output, err)
+	first, err := backend.FindFirstLayer(layers, "a")
+	fmt.Println(first.Name, err)
+	_, err = backend.FindLayer(layers, "atc")
+	fmt.Println(err)
+	// Output:
+	// 0 y <nil>
+	// act <nil>
+	// there is no layer "atc"; near it: 0 "act"
+}
+
+func ExampleCheck() {
+	m := reluModel()
+	m.Graph.Nodes[0].OpType = "Rleu"
+	for _, p := range backend.Check(m) {
+		fmt.Printf("%s: %s (%s)\n", p.Node, p.What, p.Remedy)
+	}
+	// Output: node "act" (Rleu): operator Rleu is not supported (run the model with --provider ort, or export it with standard operators)
+}
+
+// slow is a provider whose runs last until they are let go on.
+type slow struct {
+	backend.Session
+	running, goOn chan struct{}
+	closed        int
+}
+
+func (s *slow) Run(context.Context, map[string]*onnx.Tensor) (map[string]*onnx.Tensor, error) {
+	s.running <- struct{}{}
+	<-s.goOn
+	if s.closed > 0 {
+		return nil, errors.New("closed while it runs")
+	}
+	return nil, nil
+}
+
+func (s *slow) Close() error {
+	s.closed++
+	return nil
+}
+
+func TestClose(t *testing.T) {
+	provider := &slow{running: make(chan struct{}), goOn: make(chan struct{})}
+	backend.Register("slow", func(*onnx.Model, backend.Options) (backend.Session, error) { return provider, nil })
+	if !slices.Equal(backend.Providers(), []string{"native", "slow"}) {
+		t.Errorf("providers: %q", backend.Providers())
+	}
+	s, err := backend.Open(reluModel(), backend.Options{Provider: "slow"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran, closed := make(chan error), make(chan error)
+	go func() {
+		_, err := s.Run(context.Background(), nil)
+		ran <- err
+	}()
+	<-provider.running
+	go func() { closed <- s.Close() }()
+	provider.goOn <- struct{}{}
+	if err := <-ran; err != nil {
+		t.Error(err)
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Run(context.Background(), nil); !errors.Is(err, backend.ErrClosed) {
+		t.Errorf("run of a closed session: %v", err)
+	}
+	if err := s.Close(); err != nil || provider.closed != 1 {
+		t.Errorf("closed %d times, %v", provider.closed, err)
+	}
+}
+
+func TestRunAfterClosingTheModel(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "relu.onnx")
+	if err := reluModel().Save(file, onnx.SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	m, err := onnx.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := backend.Open(m, backend.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.Close(), m.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Run(context.Background(), map[string]*onnx.Tensor{"x": onnx.New(onnx.Float, 1, 2)}); !errors.Is(err, backend.ErrClosed) {
+		t.Errorf("error %v", err)
+	}
+	if s.Inputs()[0].Name != "x" || s.Outputs()[0].Name != "y" {
+		t.Error("inputs and outputs are gone")
+	}
 }
 
 func TestOpenErrors(t *testing.T) {

@@ -3,8 +3,10 @@ package native
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/onnxcnn/onnxcnn/internal/cpu"
 	"github.com/onnxcnn/onnxcnn/internal/graph"
@@ -23,9 +25,13 @@ type Options struct {
 
 // Session is an opened model. It is safe for concurrent use.
 type Session struct {
-	file string
-	prog *graph.Program
+	file    string
+	inputs  []*onnx.Value
+	outputs []*onnx.Value
+	prog    atomic.Pointer[graph.Program] // nil once it is closed
 }
+
+var errClosed = errors.New("the session is closed")
 
 // Open compiles a model. The model must stay open while the session is used: weights are read where they lie, in the
 // mapped file. The error lists all problems at once.
@@ -41,7 +47,8 @@ func Open(m *onnx.Model, o Options) (*Session, error) {
 	if err != nil {
 		return nil, s.wrap(err)
 	}
-	s.prog = prog
+	s.inputs, s.outputs = prog.Inputs(), prog.Outputs()
+	s.prog.Store(prog)
 	return s, nil
 }
 
@@ -53,16 +60,24 @@ func (s *Session) wrap(err error) error {
 }
 
 // Inputs returns the declarations of the inputs that Run wants.
-func (s *Session) Inputs() []*onnx.Value { return s.prog.Inputs() }
+func (s *Session) Inputs() []*onnx.Value { return s.inputs }
 
 // Outputs returns the declarations of the values that Run gives, as far as the model has them.
-func (s *Session) Outputs() []*onnx.Value { return s.prog.Outputs() }
+func (s *Session) Outputs() []*onnx.Value { return s.outputs }
 
 // Run computes the outputs by name. Inputs are only read, and what it returns belongs to the caller.
 func (s *Session) Run(ctx context.Context, inputs map[string]*onnx.Tensor) (map[string]*onnx.Tensor, error) {
-	out, err := s.prog.Run(ctx, inputs)
+	prog := s.prog.Load()
+	if prog == nil {
+		return nil, s.wrap(errClosed)
+	}
+	out, err := prog.Run(ctx, inputs)
 	return out, s.wrap(err)
 }
 
-// Close lets go of the session.
-func (s *Session) Close() error { return nil }
+// Close lets go of the session's memory: Run then returns an error. Runs that are under way go on; the model must stay
+// open until they have ended.
+func (s *Session) Close() error {
+	s.prog.Store(nil)
+	return nil
+}
