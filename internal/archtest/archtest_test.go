@@ -21,6 +21,7 @@ var levels = map[string]int{
 	"internal/reftest":    0,
 	"internal/atomicfile": 0,
 	"internal/demodata":   0,
+	"internal/optim":      0,
 
 	"onnx": 5,
 
