@@ -148,7 +148,7 @@ func captures(g *onnx.Graph) []string {
 	var out []string
 	seen := map[string]bool{}
 	for name := range g.Captures() {
-		if !seen[name] {
+		if name != "" && !seen[name] { // an output without name is reported when the sub-graph is compiled
 			seen[name] = true
 			out = append(out, name)
 		}
