@@ -43,11 +43,21 @@ func (a averagePool) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 }
 
 func averagePoolOf[T float](rt *Runtime, a averagePool, p *poolShape, in, out *onnx.Tensor) {
+	shares := poolShares[T](a, p)
+	add, scale := plus[T](), times[T]()
+	rowPool(rt, p, onnx.Data[T](in), onnx.Data[T](out), 0, copyRow[T], add, func(acc, room, y []T, d, h int) {
+		poolAlong(p, acc, room, y, 0, add)
+		scale(y, y, shares(d, h))
+	})
+}
+
+// poolShares returns what the sums of a row of windows are multiplied by: 1 over the number of elements that each
+// counts. It depends on how many rows they count, which the row's place on the first two axes decides.
+func poolShares[T float](a averagePool, p *poolShape) func(d, h int) []T {
 	var counts [3][]int
 	for axis := range counts {
 		counts[axis] = a.counts(p, axis)
 	}
-	// What a row is multiplied by depends on how many rows its windows count.
 	shares := map[int][]T{}
 	for _, d := range counts[0] {
 		for _, h := range counts[1] {
@@ -63,11 +73,7 @@ func averagePoolOf[T float](rt *Runtime, a averagePool, p *poolShape, in, out *o
 			shares[d*h] = row
 		}
 	}
-	add, scale := plus[T](), times[T]()
-	rowPool(rt, p, onnx.Data[T](in), onnx.Data[T](out), 0, copyRow[T], add, func(acc, room, y []T, d, h int) {
-		poolAlong(p, acc, room, y, 0, add)
-		scale(y, y, shares[counts[0][d]*counts[1][h]])
-	})
+	return func(d, h int) []T { return shares[counts[0][d]*counts[1][h]] }
 }
 
 // counts returns how many elements each window counts along an axis.
