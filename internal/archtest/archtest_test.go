@@ -47,6 +47,8 @@ var levels = map[string]int{
 	"zoo":      70,
 	"features": 80,
 
+	"finetune/metrics": 85,
+
 	"gradcam":  90,
 	"finetune": 90,
 
