@@ -62,7 +62,7 @@ func Choose(s *Shape) Algorithm {
 		return Depthwise
 	case isPointwise(s):
 		return Pointwise
-	case winogradFits(s) && winogradPays(s):
+	case winogradFits(s) && winogradPays(s, false):
 		return Winograd
 	}
 	return GEMM
@@ -150,7 +150,7 @@ func (f *Filter) Run(pool *par.Pool, alloc func(int) []float32, s *Shape, a *Arg
 		return
 	}
 	alg := Choose(s)
-	if alg == Winograd && !f.keep {
+	if alg == Winograd && !f.keep && !winogradPays(s, true) {
 		alg = GEMM
 	}
 	switch alg {
@@ -158,7 +158,13 @@ func (f *Filter) Run(pool *par.Pool, alloc func(int) []float32, s *Shape, a *Arg
 		f.pack(pool)
 		f.gemm(pool, alloc, s, a, alg == Pointwise)
 	case Winograd:
-		f.transformOnce.Do(func() { f.transformed = newWinogradFilter(f.table, pool, f.alloc, f.raw, f.m, f.c) })
+		f.transformOnce.Do(func() {
+			if f.keep {
+				f.transformed = newWinogradFilter(f.table, pool, f.alloc, f.raw, f.m, f.c)
+			} else {
+				f.transformed = transformOnce(f.table, pool, f.alloc, &filters{w: f.raw, m: f.m, c: f.c, row: 9 * f.c, col: 9})
+			}
+		})
 		f.winograd(pool, alloc, s, a)
 	case Depthwise:
 		f.depthwise(pool, alloc, s, a)

@@ -127,10 +127,17 @@ func gcd(a, b int) int {
 
 // run computes the phase's inputs' gradient to y.
 func (p *phase) run(t *kernel.Table, pool *par.Pool, alloc func(int) []float32, dy, w, y []float32) {
+	a := &Args{X: dy, Y: y}
+	if Choose(&p.Shape) == Winograd && winogradPays(&p.Shape, true) && size(p.of.Stride) == 1 {
+		f := &Filter{table: t, m: p.M, c: p.C, groups: 1, ker: p.Kernel, taps: 9}
+		f.transformed = transformOnce(t, pool, alloc, &filters{w: w, m: p.M, c: p.C, row: 9, col: 9 * p.M, reversed: true})
+		f.winograd(pool, alloc, &p.Shape, a)
+		return
+	}
 	ws := alloc(p.C / p.Groups * p.M * size(p.taps))
 	p.weights(pool, ws, w)
 	f := NewFilter(t, alloc, false, ws, p.M, p.C/p.Groups, p.Groups, p.Kernel)
-	f.Run(pool, alloc, &p.Shape, &Args{X: dy, Y: y})
+	f.Run(pool, alloc, &p.Shape, a)
 }
 
 // weights writes the phase's weights [C, M/groups, taps...]: those of s, reversed, with channels exchanged.

@@ -34,7 +34,8 @@ func winogradFits(s *Shape) bool {
 
 // winogradPays is the cost model's part for F(4x4, 3x3): it compares processor cycles, estimated from the
 // multiplications, the passes that pack or transform, and the transformed weights that must come from memory.
-func winogradPays(s *Shape) bool {
+// once says that the weights must be transformed for this run alone.
+func winogradPays(s *Shape, once bool) bool {
 	const lanes, traffic = 16, 6.0 // multiply-adds and bytes a cycle
 	g := tilesOf(s)
 	c, m := float64(s.C), float64(s.M)
@@ -42,6 +43,9 @@ func winogradPays(s *Shape) bool {
 	outputs := float64((s.N*size(s.Out) + 7) / 8 * 8)
 	gemm := 9 * outputs * c * (m/lanes + 0.6)
 	winograd := points*tiles*c*m/lanes + 50*tiles*c + 50*tiles*m + points*c*m*4/traffic
+	if once {
+		winograd += 40 * c * m
+	}
 	return winograd < 0.9*gemm
 }
 
@@ -63,9 +67,15 @@ type winogradFilter struct {
 	blocks [][points]kernel.PackedA
 }
 
-func newWinogradFilter(t *kernel.Table, pool *par.Pool, alloc func(int) []float32, w []float32, m, c int) *winogradFilter {
+// newWinogradBlocks divides m output channels into blocks.
+func newWinogradBlocks(t *kernel.Table, m int) *winogradFilter {
 	f := &winogradFilter{rows: min((winogradRows+t.MR-1)/t.MR*t.MR, (m+t.MR-1)/t.MR*t.MR)}
 	f.blocks = make([][points]kernel.PackedA, (m+f.rows-1)/f.rows)
+	return f
+}
+
+func newWinogradFilter(t *kernel.Table, pool *par.Pool, alloc func(int) []float32, w []float32, m, c int) *winogradFilter {
+	f := newWinogradBlocks(t, m)
 	each := t.PackedSize(f.rows, c)
 	data := alloc(len(f.blocks) * points * each)
 	plain := make([]float32, pool.Threads()*points*f.rows*c)

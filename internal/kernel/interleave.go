@@ -84,3 +84,14 @@ func (t *Table) PackRows(pool *par.Pool, data, a []float32, rows, images, n, ima
 	})
 	return p
 }
+
+// MakePackedA returns a matrix of rows x k whose panels the caller fills in; data has PackedSize elements.
+func (t *Table) MakePackedA(data []float32, rows, k int) PackedA {
+	return PackedA{Rows: rows, K: k, blockK: chooseBlockK(k, 1, t.blockK), mr: t.MR, data: data}
+}
+
+// Panel returns panel i of a block along K: for each column of the block, MR values.
+func (a *PackedA) Panel(i, block int) []float32 {
+	lo, hi := a.Span(block)
+	return a.data[a.offset(i, lo, hi):][:(hi-lo)*a.mr]
+}

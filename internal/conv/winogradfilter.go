@@ -1,0 +1,96 @@
+package conv
+
+import (
+	"github.com/onnxcnn/onnxcnn/internal/kernel"
+	"github.com/onnxcnn/onnxcnn/internal/par"
+)
+
+// filters says where the 3x3 filters of a convolution lie: that of output m and input c at w[m*row+c*col].
+type filters struct {
+	w        []float32
+	m, c     int
+	row, col int
+	reversed bool // each filter's elements are in reverse order
+}
+
+// transformOnce is newWinogradFilter for weights that change each time: it transforms many filters at once, in single
+// precision. The elements of the filters are first put where those of the packed matrices go, element by element of
+// the 3x3; each of the 36 matrices is then a sum of multiples of these nine.
+func transformOnce(t *kernel.Table, pool *par.Pool, alloc func(int) []float32, w *filters) *winogradFilter {
+	f := newWinogradBlocks(t, w.m)
+	each := t.PackedSize(f.rows, w.c)
+	data := alloc(len(f.blocks) * points * each)
+	nine := alloc(pool.Threads() * 9 * each)
+	pool.ForWorker(len(f.blocks), 1, func(worker, lo, hi int) {
+		mine := nine[worker*9*each:][:9*each]
+		for b := lo; b < hi; b++ {
+			first := b * f.rows
+			rows := min(f.rows, w.m-first)
+			size := t.PackedSize(rows, w.c)
+			w.separate(t, mine, each, first, rows)
+			for p := range points {
+				dst := data[(b*points+p)*each:][:size]
+				term := &winogradTerms[p]
+				var offs [9]int
+				for i, tap := range term.taps {
+					offs[i] = tap * each
+				}
+				t.Taps(dst, mine, offs[:len(term.taps)], term.weights, 0)
+				f.blocks[b][p] = t.MakePackedA(dst, rows, w.c)
+			}
+		}
+	})
+	return f
+}
+
+// separate writes the nine elements of the filters of outputs [first,first+rows) to nine packed matrices, each apart.
+func (w *filters) separate(t *kernel.Table, dst []float32, each, first, rows int) {
+	a := t.MakePackedA(dst[:each], rows, w.c)
+	if rows%t.MR != 0 {
+		clear(dst)
+	}
+	for i := range a.Panels() {
+		for block := range a.Blocks() {
+			lo, hi := a.Span(block)
+			off := lo*a.Panels()*t.MR + i*t.MR*(hi-lo)
+			for r := range min(t.MR, rows-i*t.MR) {
+				src := w.w[(first+i*t.MR+r)*w.row:]
+				for c := lo; c < hi; c++ {
+					d := dst[off+(c-lo)*t.MR+r:]
+					v := (*[9]float32)(src[c*w.col:])
+					_ = d[8*each]
+					if w.reversed {
+						for j := range 9 {
+							d[j*each] = v[8-j]
+						}
+						continue
+					}
+					for j := range 9 {
+						d[j*each] = v[j]
+					}
+				}
+			}
+		}
+	}
+}
+
+// winogradTerms are the rows of the transform of filters as a whole: which elements of a filter, and how often, make
+// each of the 36 transformed ones.
+var winogradTerms = func() (terms [points]struct {
+	taps    []int
+	weights []float32
+}) {
+	var u [points]float32
+	for tap := range 9 {
+		var one [9]float32
+		one[tap] = 1
+		kernel.WinogradFilter(&u, one[:])
+		for p, v := range u {
+			if v != 0 {
+				terms[p].taps = append(terms[p].taps, tap)
+				terms[p].weights = append(terms[p].weights, v)
+			}
+		}
+	}
+	return terms
+}()
