@@ -674,6 +674,23 @@ func TestCheckListsEverything(t *testing.T) {
 	}
 }
 
+// What is no fault, but good to know: folded normalisation, and shapes that fail.
+func TestCheckTellsMore(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 9))
+	folded := build(13).in("x", onnx.Float, -1, 3, 8, 8).weight("onnx::Conv_12", random(r, 4, 3, 3, 3)).
+		node("y = Conv(x, onnx::Conv_12)").out("y")
+	misfit := build(13).in("x", onnx.Float, -1, 3).weight("w", random(r, 4, 2)).node("y = MatMul(x, w)").out("y")
+	for want, m := range map[string]*onnx.Model{"folded batch normalisation into convolutions (1 of them)": folded, `"y_node" (MatMul)`: misfit} {
+		found := false
+		for _, p := range Check(m) {
+			found = found || strings.Contains(p.What, want) && p.Remedy != "" && p.Fatal == (m == misfit)
+		}
+		if !found {
+			t.Errorf("%q is not among %v", want, Check(m))
+		}
+	}
+}
+
 // Every operator that is registered answers for a node without inputs and attributes with an error or an operator.
 func TestOperatorsDoNotPanicOnEmptyNodes(t *testing.T) {
 	for _, d := range op.All() {

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/onnxcnn/onnxcnn/internal/op"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -241,74 +240,4 @@ func distance(a, b string) int {
 		}
 	}
 	return row[len(b)]
-}
-
-// Problem is something about a model that keeps it from running, or that its user should know.
-type Problem struct {
-	Node   string // label of the node, "" where it is about the whole model
-	What   string
-	Remedy string
-	Fatal  bool // the native engine cannot run the model
-}
-
-// Check lists all problems of a model at once.
-func Check(m *onnx.Model) []Problem {
-	var out []Problem
-	for _, err := range m.Check() {
-		out = append(out, Problem{What: err.Error(), Remedy: "the file breaks the ONNX specification: export it again", Fatal: true})
-	}
-	if m.Graph == nil {
-		return out
-	}
-	if err := checkOpsets(m); err != nil {
-		out = append(out, Problem{What: err.Error(), Remedy: fmt.Sprintf("export the model with an opset from 7 to %d", op.MaxOpset), Fatal: true})
-	}
-	inlined, err := m.Inlined()
-	if err != nil {
-		return append(out, Problem{What: err.Error(), Remedy: "export the model without local functions", Fatal: true})
-	}
-	before := len(out)
-	out = append(out, checkNodes(inlined.Graph, inlined.OpsetVersion)...)
-	for _, v := range m.Graph.RequiredInputs() {
-		if v.Type != nil && v.Type.HasShape && len(v.Type.Shape) > 1 && v.Type.Shape[0].Size >= 0 && v.Type.Shape[0].Param == "" {
-			out = append(out, Problem{What: fmt.Sprintf("input %q has a fixed batch of %d", v.Name, v.Type.Shape[0].Size),
-				Remedy: "export it with a free batch dimension (dynamic_axes in PyTorch) if batches of another size fail"})
-		}
-	}
-	for _, p := range out[:before] {
-		if p.Fatal {
-			return out
-		}
-	}
-	layers, err := Layers(m, nil)
-	if err != nil && len(out) == before {
-		return append(out, Problem{What: err.Error(), Remedy: "give the input's shape with --input"})
-	}
-	for _, l := range layers {
-		if l.Err != nil {
-			out = append(out, Problem{Node: l.Node.String(), What: errors.Unwrap(l.Err).Error(), Remedy: "the shapes of the model do not fit each other: export it again", Fatal: true})
-		}
-	}
-	return out
-}
-
-// checkNodes makes every operator, sub-graphs included, and reports what it hears.
-func checkNodes(g *onnx.Graph, opsets func(string) int) []Problem {
-	var out []Problem
-	for _, n := range g.Nodes {
-		label := n.String()
-		_, d, err := op.Make(n, opsets(n.Domain), func(msg string) {
-			out = append(out, Problem{Node: label, What: msg, Remedy: "it runs; check the results"})
-		})
-		switch {
-		case err != nil && d == nil:
-			out = append(out, Problem{Node: label, What: err.Error(), Remedy: "run the model with --provider ort, or export it with standard operators", Fatal: true})
-		case err != nil:
-			out = append(out, Problem{Node: label, What: err.Error(), Remedy: "export the model again, or with another opset", Fatal: true})
-		}
-		for s := range n.Subgraphs() {
-			out = append(out, checkNodes(s, opsets)...)
-		}
-	}
-	return out
 }
