@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -156,7 +157,7 @@ func Run(ctx context.Context, dir string, o backend.Options, tol Tolerance) erro
 
 // Compare returns how got differs from want in type, shape or the first element out of tolerance, nil if it does not.
 func Compare(got, want *onnx.Tensor, tol Tolerance) error {
-	if got.Type != want.Type || !equal(got.Shape, want.Shape) {
+	if got.Type != want.Type || !slices.Equal(got.Shape, want.Shape) {
 		return fmt.Errorf("got %v%v, want %v%v", got.Type, got.Shape, want.Type, want.Shape)
 	}
 	a, ok := floats(got)
@@ -186,18 +187,6 @@ func Compare(got, want *onnx.Tensor, tol Tolerance) error {
 		}
 	}
 	return nil
-}
-
-func equal(a, b []int) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // floats returns the elements of a floating-point tensor.
