@@ -32,6 +32,10 @@ func NewItem(fsys fs.FS, name string, label int) Item {
 	return Item{Path: name, Label: label, fsys: fsys, name: name}
 }
 
+// Name returns the image's name below the folder that it was found in, with slashes: it stays the same wherever that
+// folder lies. An image that was named by itself has its path as name.
+func (it Item) Name() string { return it.name }
+
 // Open opens the image's file.
 func (it Item) Open() (io.ReadCloser, error) {
 	if it.fsys == nil {

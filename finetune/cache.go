@@ -1,0 +1,81 @@
+package finetune
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/onnxcnn/onnxcnn/onnx"
+)
+
+// cache keeps what the frozen part says about images: in memory, or in a file where that would take too much.
+type cache struct {
+	cut   []string
+	sizes []int // numbers of each value of the cut, for one image
+	row   int   // numbers of all
+	mem   []float32
+	file  *os.File
+}
+
+// newCache makes room for n images. shapes are those of the cut's values for one image, with the batch.
+func newCache(cut []string, shapes map[string][]int, n, limit int, dir string) (*cache, error) {
+	c := &cache{cut: cut}
+	for _, v := range cut {
+		size := onnx.NumElements(shapes[v])
+		c.sizes = append(c.sizes, size)
+		c.row += size
+	}
+	if c.row*4*n <= limit {
+		c.mem = make([]float32, c.row*n)
+		return c, nil
+	}
+	f, err := os.CreateTemp(dir, ".activations-*.tmp")
+	if err != nil {
+		return nil, err
+	}
+	c.file = f
+	return c, nil
+}
+
+// close lets go of the memory or the file.
+func (c *cache) close() {
+	if c != nil && c.file != nil {
+		c.file.Close()
+		os.Remove(c.file.Name())
+	}
+}
+
+// put stores the values of row k of a batch as those of image i.
+func (c *cache) put(i int, values []*onnx.Tensor, k int) error {
+	at := i * c.row
+	for v, size := range c.sizes {
+		row := values[v].Float32s()[k*size : (k+1)*size]
+		if c.file == nil {
+			copy(c.mem[at:], row)
+		} else if _, err := c.file.WriteAt(onnx.Of([]int{size}, row).Raw, int64(at)*4); err != nil {
+			return fmt.Errorf("keeping activations: %w", err)
+		}
+		at += size
+	}
+	return nil
+}
+
+// batch returns the values of images as tensors with those shapes.
+func (c *cache) batch(index []int, shapes map[string][]int) ([]*onnx.Tensor, error) {
+	out := make([]*onnx.Tensor, len(c.cut))
+	for v, name := range c.cut {
+		out[v] = onnx.New(onnx.Float, append([]int{len(index)}, shapes[name][1:]...)...)
+	}
+	for k, i := range index {
+		at := i * c.row
+		for v, size := range c.sizes {
+			raw := out[v].Raw[k*size*4 : (k+1)*size*4]
+			if c.file == nil {
+				copy(out[v].Float32s()[k*size:], c.mem[at:at+size])
+			} else if _, err := c.file.ReadAt(raw, int64(at)*4); err != nil {
+				return nil, fmt.Errorf("reading kept activations: %w", err)
+			}
+			at += size
+		}
+	}
+	return out, nil
+}

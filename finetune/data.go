@@ -1,0 +1,144 @@
+package finetune
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"github.com/onnxcnn/onnxcnn/features"
+)
+
+// Data is what a run learns from and is measured on. Labels count in Classes.
+type Data struct {
+	Train, Val []features.Item
+	Classes    []string
+	Notes      []string // what was left out and why
+}
+
+// NewData divides a data set. Images in folders "train" and "val" stay where they are; else val is taken for validation
+// if it is not nil; else a share of the images of each class, drawn by the seed. Images in "test" are left alone.
+//
+// It refuses what no training can come of: fewer than two classes, and a class without images to learn from.
+func NewData(d, val *features.Dataset, share float64, seed uint64) (*Data, error) {
+	out := &Data{Classes: d.Classes}
+	hasSplit := false
+	unlabelled := 0
+	for _, it := range d.Items {
+		switch {
+		case it.Label < 0:
+			unlabelled++
+		case it.Split == "val" && val == nil:
+			out.Val = append(out.Val, it)
+			hasSplit = true
+		case it.Split == "val" || it.Split == "test":
+		default:
+			out.Train = append(out.Train, it)
+		}
+	}
+	if unlabelled > 0 {
+		out.Notes = append(out.Notes, fmt.Sprintf("%d images lie in no class folder: they are left out", unlabelled))
+	}
+	switch {
+	case len(d.Classes) == 0:
+		return nil, fmt.Errorf("no class folders: put the images of each class into a folder of its name")
+	case len(d.Classes) == 1:
+		return nil, fmt.Errorf("only one class (%q): a classifier needs two class folders or more", d.Classes[0])
+	}
+	if err := everyClass(out.Train, d.Classes); err != nil {
+		return nil, err
+	}
+	switch {
+	case val != nil:
+		for _, it := range val.Items {
+			if it.Label < 0 {
+				continue
+			}
+			name := val.Classes[it.Label]
+			k, ok := slices.BinarySearch(d.Classes, name)
+			if !ok {
+				return nil, fmt.Errorf("class %q is in the validation data but not in the training data (%s)", name, strings.Join(d.Classes, ", "))
+			}
+			it.Label = k
+			out.Val = append(out.Val, it)
+		}
+	case !hasSplit:
+		out.hold(share, seed)
+	}
+	if len(out.Val) == 0 {
+		return nil, fmt.Errorf("no images for validation: there are too few, or the share of %v is too small", share)
+	}
+	return out, nil
+}
+
+// everyClass makes sure that there is something to learn each class from.
+func everyClass(items []features.Item, classes []string) error {
+	n := make([]int, len(classes))
+	for _, it := range items {
+		n[it.Label]++
+	}
+	var empty []string
+	for k, c := range classes {
+		if n[k] == 0 {
+			empty = append(empty, fmt.Sprintf("%q", c))
+		}
+	}
+	if len(empty) > 0 {
+		return fmt.Errorf("no training images of class %s: add some, or take the class out of the validation data", strings.Join(empty, ", "))
+	}
+	return nil
+}
+
+// hold moves a share of each class's images to validation: at least one, where the class has two or more.
+func (d *Data) hold(share float64, seed uint64) {
+	byClass := make([][]int, len(d.Classes))
+	for i, it := range d.Train {
+		byClass[it.Label] = append(byClass[it.Label], i)
+	}
+	rng := rand.New(rand.NewPCG(seed, splitStream))
+	held := make([]bool, len(d.Train))
+	for k, list := range byClass {
+		rng.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+		n := min(max(int(math.Round(share*float64(len(list)))), 1), len(list)-1)
+		if n < 1 {
+			d.Notes = append(d.Notes, fmt.Sprintf("class %q has one image only: none of it is used for validation", d.Classes[k]))
+			continue
+		}
+		for _, i := range list[:n] {
+			held[i] = true
+		}
+	}
+	all := d.Train
+	d.Train = nil
+	for i, it := range all {
+		if held[i] {
+			d.Val = append(d.Val, it)
+		} else {
+			d.Train = append(d.Train, it)
+		}
+	}
+}
+
+// digest identifies the images by name, label and part.
+func (d *Data) digest() string {
+	h := sha256.New()
+	for _, part := range [][]features.Item{d.Train, d.Val} {
+		for _, it := range part {
+			fmt.Fprintf(h, "%q %d\n", it.Name(), it.Label)
+		}
+		fmt.Fprintln(h)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// classCounts returns the number of images of each class.
+func classCounts(items []features.Item, classes int) []int {
+	n := make([]int, classes)
+	for _, it := range items {
+		n[it.Label]++
+	}
+	return n
+}

@@ -1,0 +1,214 @@
+package finetune
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/onnxcnn/onnxcnn/features"
+	"github.com/onnxcnn/onnxcnn/onnx"
+)
+
+// walker answers questions about a graph's nodes and weights.
+type walker struct {
+	g       *onnx.Graph
+	node    map[string]*onnx.Node   // by what it computes
+	weights map[string]*onnx.Tensor // initializers
+}
+
+func newWalker(g *onnx.Graph) *walker {
+	w := &walker{g: g, node: map[string]*onnx.Node{}, weights: map[string]*onnx.Tensor{}}
+	for _, t := range g.Initializers {
+		w.weights[t.Name] = t
+	}
+	for _, n := range g.Nodes {
+		for _, o := range n.Outputs {
+			if o != "" {
+				w.node[o] = n
+			}
+		}
+	}
+	return w
+}
+
+// reshapers give a weight another form without changing it.
+var reshapers = []string{"Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten"}
+
+// weight returns the name of the initializer that a value is, in whatever form; "" where it is none.
+func (w *walker) weight(value string) string {
+	for range len(w.node) + 1 {
+		if w.weights[value] != nil {
+			return value
+		}
+		n := w.node[value]
+		if n == nil || !slices.Contains(reshapers, n.OpType) || len(n.Inputs) == 0 {
+			return ""
+		}
+		value = n.Inputs[0]
+	}
+	return ""
+}
+
+// constant reports whether a value depends on no input of the network.
+func (w *walker) constant(value string) bool {
+	if w.weights[value] != nil {
+		return true
+	}
+	n := w.node[value]
+	if n == nil {
+		return false
+	}
+	for in := range n.Uses() {
+		if !w.constant(in) {
+			return false
+		}
+	}
+	return true
+}
+
+// paramInputs are the inputs that are weights to train, by operator; for elementwise ones all that are constant and
+// have more than one element.
+var paramInputs = map[string][]int{
+	"Conv": {1, 2}, "ConvTranspose": {1, 2}, "Gemm": {0, 1, 2}, "MatMul": {0, 1}, "PRelu": {1},
+	"BatchNormalization": {1, 2}, "InstanceNormalization": {1, 2}, "LayerNormalization": {1, 2}, "GroupNormalization": {1, 2},
+	"Add": {0, 1}, "Sub": {0, 1}, "Mul": {0, 1}, "Div": {0, 1},
+}
+
+// elementwise are operators whose constants of one element are part of a formula.
+var elementwise = []string{"Add", "Sub", "Mul", "Div"}
+
+// params returns the names of a node's weights.
+func (w *walker) params(n *onnx.Node) []string {
+	if n.Domain != "" && n.Domain != "ai.onnx" {
+		return nil
+	}
+	var names []string
+	for _, i := range paramInputs[n.OpType] {
+		if i >= len(n.Inputs) || n.Inputs[i] == "" {
+			continue
+		}
+		p := w.weight(n.Inputs[i])
+		if p == "" {
+			continue
+		}
+		t := w.weights[p]
+		if t.Type != onnx.Float && t.Type != onnx.Float16 && t.Type != onnx.BFloat16 && t.Type != onnx.Double ||
+			slices.Contains(elementwise, n.OpType) && t.Len() == 1 {
+			continue
+		}
+		names = append(names, p)
+	}
+	return names
+}
+
+// lastWithParams returns the index of the last node that has weights and reads data.
+func (w *walker) lastWithParams(nodes []*onnx.Node) int {
+	for i, n := range slices.Backward(nodes) {
+		if len(w.params(n)) > 0 && slices.Contains([]string{"Gemm", "MatMul", "Conv"}, n.OpType) {
+			return i
+		}
+	}
+	return len(nodes)
+}
+
+// dataInput returns the only input of a node that is no constant; "" if there are more or none.
+func (w *walker) dataInput(n *onnx.Node) string {
+	data := ""
+	for _, in := range n.Inputs {
+		if in == "" || w.constant(in) {
+			continue
+		}
+		if data != "" {
+			return ""
+		}
+		data = in
+	}
+	return data
+}
+
+// logits returns the network's first output, or what lies before a softmax or sigmoid that ends it.
+func (w *walker) logits() (string, error) {
+	if len(w.g.Outputs) == 0 {
+		return "", errors.New("the network has no output")
+	}
+	value := w.g.Outputs[0].Name
+	for range len(w.node) + 1 {
+		n := w.node[value]
+		if n == nil || len(n.Inputs) != 1 || !slices.Contains([]string{"Softmax", "LogSoftmax", "Sigmoid", "Identity"}, n.OpType) {
+			break
+		}
+		value = n.Inputs[0]
+	}
+	return value, nil
+}
+
+// passed are operators between the last feature map and the classifier's input, as long as there is no map any more.
+var passed = []string{
+	"Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Identity", "Cast", "Dropout", "Gemm", "MatMul", "Add", "Relu", "LeakyRelu",
+	"Clip", "Tanh", "Sigmoid", "Elu", "Selu", "PRelu", "BatchNormalization", "LayerNormalization", "GlobalAveragePool",
+	"GlobalMaxPool", "ReduceMean", "ReduceMax", "Softmax",
+}
+
+// baseEnd returns the value where the base ends, and how its classifier made rows of maps ("avg", "max", "flatten").
+func (w *walker) baseEnd(shapes map[string][]int, m *onnx.Model) (end, pool string) {
+	start, err := features.DefaultLayer(m)
+	if err != nil {
+		return "", "avg"
+	}
+	value, pool := start, "flatten"
+	rank := func(v string) int { return len(shapes[v]) }
+	for range len(w.node) + 1 {
+		n := w.node[value]
+		if n == nil {
+			return value, pool
+		}
+		in := n.Inputs
+		next := ""
+		switch n.OpType {
+		case "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity", "Cast", "Dropout":
+			next = in[0] // a reshape's target may be computed from the data, too
+		default:
+			next = w.dataInput(n)
+		}
+		if next == "" {
+			break
+		}
+		switch n.OpType {
+		case "GlobalAveragePool", "ReduceMean":
+			if rank(next) == 4 {
+				pool = "avg"
+			}
+		case "GlobalMaxPool", "ReduceMax":
+			if rank(next) == 4 {
+				pool = "max"
+			}
+		case "AveragePool", "MaxPool":
+			whole, same := isPoint(shapes[value]), slices.Equal(shapes[value], shapes[next])
+			if same {
+				break // an adaptive pool that has nothing to do
+			}
+			if !whole || isPoint(shapes[next]) {
+				return value, pool
+			}
+			if pool = "avg"; n.OpType == "MaxPool" {
+				pool = "max"
+			}
+		default:
+			if !slices.Contains(passed, n.OpType) || rank(value) == 4 && !slices.Contains([]string{"Transpose", "Identity", "Cast", "Dropout", "Flatten", "Reshape"}, n.OpType) {
+				if rank(value) == 4 {
+					return value, pool
+				}
+				return start, "avg"
+			}
+		}
+		value = next
+	}
+	if rank(value) == 4 {
+		return value, pool
+	}
+	return start, "avg"
+}
+
+// isPoint reports whether a map has one position only.
+func isPoint(shape []int) bool {
+	return len(shape) > 2 && onnx.NumElements(shape[2:]) == 1
+}
