@@ -125,8 +125,6 @@ func (b batchNormalization) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 }
 
 func batchNormalize[T float](rt *Runtime, b batchNormalization, in, out []*onnx.Tensor) {
-	x := onnx.Data[T](in[0])
-	n, c, hw := b.channels(in[0].Shape)
 	scale, shift, mean, variance := toFloat64s(in[1]), toFloat64s(in[2]), toFloat64s(in[3]), toFloat64s(in[4])
 	if b.training {
 		b.batchStatistics(rt, in, out, mean, variance)
@@ -134,39 +132,48 @@ func batchNormalize[T float](rt *Runtime, b batchNormalization, in, out []*onnx.
 	if out[0] == nil {
 		return
 	}
-	y := onnx.Data[T](out[0])
 	// y = a*x + s, with the constants rounded only once.
-	a, s := make([]T, len(scale)), make([]T, len(scale))
-	for i := range a {
+	for i := range scale {
 		f := scale[i] / math.Sqrt(variance[i]+b.epsilon)
-		a[i], s[i] = T(f), T(shift[i]-mean[i]*f)
+		scale[i], shift[i] = f, shift[i]-mean[i]*f
 	}
-	if b.elementwise(in[0].Shape, in[1].Shape) {
-		rt.Pool.For(n, max(1, 1<<14/max(len(a), 1)), func(lo, hi int) {
-			for i := lo; i < hi; i++ {
-				to := y[i*len(a):][:len(a)]
-				for j, v := range x[i*len(a):][:len(a)] {
-					to[j] = v*a[j] + s[j]
-				}
-			}
-		})
+	if !b.elementwise(in[0].Shape, in[1].Shape) {
+		scaleChannels[T](rt, in[0], out[0], scale, shift)
 		return
 	}
+	// Every element of a picture is a channel of its own.
+	n, c := in[0].Shape[0], len(scale)
+	scaleRows(rt, onnx.Data[T](in[0]), onnx.Data[T](out[0]), n, c, scale, shift)
+}
+
+// scaleChannels computes y = a*x + s with an a and an s for each channel of x [N, C, ...].
+func scaleChannels[T float](rt *Runtime, in, out *onnx.Tensor, scale, shift []float64) {
+	n, c, hw := batchNormalization{}.channels(in.Shape)
+	x, y := onnx.Data[T](in), onnx.Data[T](out)
 	if hw == 1 {
-		rt.Pool.For(n, max(1, 1<<14/max(c, 1)), func(lo, hi int) {
-			for i := lo; i < hi; i++ {
-				to := y[i*c:][:c]
-				for j, v := range x[i*c:][:c] {
-					to[j] = v*a[j] + s[j]
-				}
-			}
-		})
+		scaleRows(rt, x, y, n, c, scale, shift)
 		return
 	}
 	apply := scaleShift[T]()
 	rt.Pool.For(n*c, max(1, 1<<14/max(hw, 1)), func(lo, hi int) {
 		for i := lo; i < hi; i++ {
-			apply(y[i*hw:][:hw], x[i*hw:][:hw], a[i%c], s[i%c])
+			apply(y[i*hw:][:hw], x[i*hw:][:hw], T(scale[i%c]), T(shift[i%c]))
+		}
+	})
+}
+
+// scaleRows computes y = a*x + s for n rows of c elements, with an a and an s for each column.
+func scaleRows[T float](rt *Runtime, x, y []T, n, c int, scale, shift []float64) {
+	a, s := make([]T, c), make([]T, c)
+	for i := range a {
+		a[i], s[i] = T(scale[i]), T(shift[i])
+	}
+	rt.Pool.For(n, max(1, 1<<14/max(c, 1)), func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			to := y[i*c:][:c]
+			for j, v := range x[i*c:][:c] {
+				to[j] = v*a[j] + s[j]
+			}
 		}
 	})
 }
