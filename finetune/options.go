@@ -127,6 +127,9 @@ func inRange(name string, v, below float64) error {
 	return nil
 }
 
+// Validate reports what options are wrong by themselves, whatever the network and the data.
+func (o Options) Validate() error { return o.complete() }
+
 // complete fills in what was left out, and checks the rest.
 func (o *Options) complete() error {
 	var errs []error
@@ -150,6 +153,11 @@ func (o *Options) complete() error {
 	}{{&o.Epochs, 10}, {&o.Batch, 32}, {&o.CacheMemory, 1 << 30}} {
 		if *d.v == 0 {
 			*d.v = d.def
+		}
+	}
+	if o.Head != "keep" {
+		if _, err := parseHead(o.Head); err != nil {
+			errs = append(errs, err)
 		}
 	}
 	if o.ValSplit == 0 {

@@ -154,7 +154,25 @@ func split(m *onnx.Model, outputs int, o NetOptions) (*Network, error) {
 		return nil, fmt.Errorf("the network's own head gives %v, and %d outputs are wanted: give it a new head", s, outputs)
 	}
 	n.Model = n.export(m, g, in)
+	if err := n.headShapes(); err != nil {
+		return nil, err
+	}
 	return n, n.selectParams(o, layers, baseNodes, b.head)
+}
+
+// headShapes adds the shapes of the head's values.
+func (n *Network) headShapes() error {
+	layers, err := backend.Layers(n.Model, map[string][]int{n.Input: append([]int{1}, n.Shape...)})
+	if err != nil {
+		return err
+	}
+	for _, l := range layers {
+		if l.Err != nil {
+			return fmt.Errorf("the network does not fit images of %v: %w", n.Shape, l.Err)
+		}
+		n.shapes[l.Output] = l.Shape
+	}
+	return nil
 }
 
 // headStream and its like keep the random numbers of different things apart.

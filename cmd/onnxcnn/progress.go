@@ -38,6 +38,13 @@ func (b *bar) set(n int) {
 	}
 }
 
+// describe puts a text before the bar.
+func (b *bar) describe(text string) {
+	if b.p != nil {
+		b.p.Describe(text)
+	}
+}
+
 // clear takes the bar away, for a line of text or for good. The next set draws it again.
 func (b *bar) clear() {
 	if b.p != nil {
