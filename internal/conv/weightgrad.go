@@ -22,6 +22,8 @@ func WeightGrad(t *kernel.Table, pool *par.Pool, alloc func(int) []float32, s *S
 		PlainWeightGrad(pool, s, x, dy, dw)
 	case s.C == s.Groups:
 		depthwiseWeightGrad(pool, alloc, s, x, dy, dw)
+	case winogradFits(s) && winogradGradPays(s):
+		winogradWeightGrad(t, pool, alloc, s, x, dy, dw)
 	default:
 		gemmWeightGrad(t, pool, alloc, s, x, dy, dw)
 	}
@@ -110,7 +112,11 @@ func (p *positions) Pack(worker int, dst []float32, lo, hi, col, cols int) {
 				z, y = row/p.out[1], row%p.out[1]
 			}
 			base := image*p.c*p.in[0]*slice + y*p.spread.cols + from
-			for l := range n {
+			for l := range nr {
+				if l >= n {
+					lanes[l] = -1
+					continue
+				}
 				c, tap := (col+j+l)/p.taps, (col+j+l)%p.taps
 				iz := z*p.stride[0] - p.pad[0] + tap/area*p.dilate[0]
 				if uint(iz) >= uint(p.in[0]) {
@@ -119,7 +125,7 @@ func (p *positions) Pack(worker int, dst []float32, lo, hi, col, cols int) {
 				}
 				lanes[l] = base + ((p.channel+c)*p.in[0]+iz)*slice + p.spread.tap[tap%area]
 			}
-			p.table.Interleave(panel[(q-lo)*nr:], nr, p.x, lanes[:n], length)
+			p.table.Interleave(panel[(q-lo)*nr:], nr, p.x, lanes[:nr], length)
 			q += length
 		}
 	}

@@ -36,7 +36,7 @@ func transformOnce(t *kernel.Table, pool *par.Pool, alloc func(int) []float32, w
 					offs[i] = tap * each
 				}
 				t.Taps(dst, mine, offs[:len(term.taps)], term.weights, 0)
-				f.blocks[b][p] = t.MakePackedA(dst, rows, w.c)
+				f.blocks[b][p] = t.MakePackedA(dst, rows, w.c, 1)
 			}
 		}
 	})
@@ -45,7 +45,7 @@ func transformOnce(t *kernel.Table, pool *par.Pool, alloc func(int) []float32, w
 
 // separate writes the nine elements of the filters of outputs [first,first+rows) to nine packed matrices, each apart.
 func (w *filters) separate(t *kernel.Table, dst []float32, each, first, rows int) {
-	a := t.MakePackedA(dst[:each], rows, w.c)
+	a := t.MakePackedA(dst[:each], rows, w.c, 1)
 	if rows%t.MR != 0 {
 		clear(dst)
 	}

@@ -6,13 +6,12 @@ import (
 	"github.com/onnxcnn/onnxcnn/internal/par"
 )
 
-// Interleave writes n rows of a panel whose columns are read from separate places: column l of row i is
-// src[at[l]+i], zero where at[l] is negative and for the columns up to width that at lacks. Rows are width apart.
+// Interleave writes n rows whose columns are read from separate places: column l of row i, which is dst[i*width+l],
+// becomes src[at[l]+i], and zero where at[l] is negative.
 func (t *Table) Interleave(dst []float32, width int, src []float32, at []int, n int) {
 	if n <= 0 {
 		return
 	}
-	_ = dst[n*width-1]
 	l := 0
 	for ; l+4 <= len(at); l += 4 {
 		if at[l] < 0 || at[l+1] < 0 || at[l+2] < 0 || at[l+3] < 0 {
@@ -25,9 +24,6 @@ func (t *Table) Interleave(dst []float32, width int, src []float32, at []int, n 
 	}
 	for ; l < len(at); l++ {
 		interleaveOne(dst[l:], width, src, at[l], n)
-	}
-	for ; l < width; l++ {
-		interleaveOne(dst[l:], width, src, -1, n)
 	}
 }
 
@@ -73,10 +69,13 @@ func (t *Table) PackRows(pool *par.Pool, data, a []float32, rows, images, n, ima
 				for q := lo; q < hi; {
 					from := q % n
 					length := min(n-from, hi-q)
-					for j := range have {
-						at[j] = q/n*image + (r+j)*n + from
+					for j := range t.MR {
+						at[j] = -1
+						if j < have {
+							at[j] = q/n*image + (r+j)*n + from
+						}
 					}
-					t.Interleave(panel[(q-lo)*t.MR:], t.MR, a, at[:have], length)
+					t.Interleave(panel[(q-lo)*t.MR:], t.MR, a, at[:t.MR], length)
 					q += length
 				}
 			}
@@ -85,13 +84,11 @@ func (t *Table) PackRows(pool *par.Pool, data, a []float32, rows, images, n, ima
 	return p
 }
 
-// MakePackedA returns a matrix of rows x k whose panels the caller fills in; data has PackedSize elements.
-func (t *Table) MakePackedA(data []float32, rows, k int) PackedA {
-	return PackedA{Rows: rows, K: k, blockK: chooseBlockK(k, 1, t.blockK), mr: t.MR, data: data}
+// MakePackedA returns a matrix of rows x k whose panels the caller fills in; data has PackedSize elements. Blocks along
+// K are as [Table.PackA] makes them.
+func (t *Table) MakePackedA(data []float32, rows, k, unit int) PackedA {
+	return PackedA{Rows: rows, K: k, blockK: chooseBlockK(k, max(unit, 1), t.blockK), mr: t.MR, data: data}
 }
 
-// Panel returns panel i of a block along K: for each column of the block, MR values.
-func (a *PackedA) Panel(i, block int) []float32 {
-	lo, hi := a.Span(block)
-	return a.data[a.offset(i, lo, hi):][:(hi-lo)*a.mr]
-}
+// BlockOf returns the block along K that column k is in.
+func (a *PackedA) BlockOf(k int) int { return k / a.blockK }
