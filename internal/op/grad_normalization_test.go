@@ -36,7 +36,9 @@ func TestBatchNormalizationGradients(t *testing.T) {
 }
 
 func TestNormalizationGradients(t *testing.T) {
-	x := func(more ...*onnx.Tensor) []*onnx.Tensor { return append([]*onnx.Tensor{normal64(1, 3, 4, 2, 3)}, more...) }
+	x := func(more ...*onnx.Tensor) []*onnx.Tensor {
+		return append([]*onnx.Tensor{normal64(1, 3, 4, 2, 3)}, more...)
+	}
 	eps := op.Attr("epsilon", float32(0.05))
 	var cases []gradCase
 	for _, c := range []struct {
