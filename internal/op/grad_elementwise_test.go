@@ -161,6 +161,91 @@ func refused(t *testing.T, c gradCase, part string) {
 	}
 }
 
+// TestFusedConvGradients compares with the gradients of the nodes that FusedConv stands for: it has no double precision.
+func TestFusedConvGradients(t *testing.T) {
+	single := func(seed uint64, shape ...int) *onnx.Tensor {
+		x := onnx.New(onnx.Float, shape...)
+		for i, v := range onnx.Data[float64](normal64(seed, shape...)) {
+			x.Float32s()[i] = float32(v)
+		}
+		return x
+	}
+	pads := op.Attr("pads", []int{1, 1, 1, 1})
+	names := []string{"x", "w", "b", "z"}
+	gradients := func(nodes ...*onnx.Node) ([]*onnx.Tensor, error) {
+		r := single(9, 1, 3, 4, 4)
+		r.Name = "r"
+		g := &onnx.Graph{Nodes: append(nodes, &onnx.Node{Domain: op.Internal, OpType: "Dot", Inputs: []string{"y", "r"}, Outputs: []string{"loss"}}),
+			Initializers: []*onnx.Tensor{r}, Outputs: []*onnx.Value{{Name: "loss"}}}
+		var args []*onnx.Tensor
+		for i, shape := range [][]int{{1, 2, 4, 4}, {3, 2, 3, 3}, {3}, {1, 3, 4, 4}} {
+			x := single(uint64(1+i), shape...)
+			x.Name = names[i]
+			g.Initializers = append(g.Initializers, x)
+			args = append(args, x)
+		}
+		m := &onnx.Model{IRVersion: 10, Opsets: []onnx.Opset{{Version: op.MaxOpset}, {Domain: "com.microsoft", Version: 1}, {Domain: op.Internal, Version: 1}}, Graph: g}
+		p, err := graph.CompileTraining(m, graph.TrainOptions{Train: names, Loss: "loss", Pool: gradPool})
+		if err != nil {
+			return nil, err
+		}
+		return p.RunInto(t.Context(), args, nil)
+	}
+	fused := func(activation string, params []float32) *onnx.Node {
+		n := &onnx.Node{Name: "n", Domain: "com.microsoft", OpType: "FusedConv", Inputs: names, Outputs: []string{"y"}, Attrs: []*onnx.Attribute{pads, op.Attr("activation", activation)}}
+		if params != nil {
+			n.Attrs = append(n.Attrs, op.Attr("activation_params", params))
+		}
+		return n
+	}
+	alpha := func(v float32) []*onnx.Attribute { return []*onnx.Attribute{op.Attr("alpha", v)} }
+	for _, c := range []struct {
+		name   string // of the activation
+		params []float32
+		attrs  []*onnx.Attribute
+	}{
+		{"Identity", nil, nil}, {"Relu", nil, nil}, {"Clip", []float32{-0.5, 0.5}, nil}, {"LeakyRelu", []float32{0.2}, alpha(0.2)},
+		{"Elu", []float32{0.7}, alpha(0.7)}, {"Sigmoid", nil, nil}, {"Tanh", nil, nil}, {"HardSigmoid", []float32{0.25, 0.5}, alpha(0.25)},
+	} {
+		got, err := gradients(fused(c.name, c.params))
+		if err != nil {
+			t.Fatal(err)
+		}
+		act := &onnx.Node{OpType: c.name, Inputs: []string{"s"}, Outputs: []string{"y"}, Attrs: c.attrs}
+		nodes := []*onnx.Node{
+			{OpType: "Conv", Inputs: names[:3], Outputs: []string{"c"}, Attrs: []*onnx.Attribute{pads}},
+			{OpType: "Add", Inputs: []string{"c", "z"}, Outputs: []string{"s"}}, act,
+		}
+		if c.name == "Clip" {
+			act.Inputs = []string{"s", "lo", "hi"}
+			for i, name := range act.Inputs[1:] {
+				nodes = append(nodes, &onnx.Node{OpType: "Constant", Outputs: []string{name}, Attrs: []*onnx.Attribute{op.Attr("value_float", c.params[i])}})
+			}
+		}
+		want, err := gradients(nodes...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range want {
+			compareGradient(t, c.name, onnx.Data[float64](widened(got[i])), onnx.Data[float64](widened(want[i])), 1e-5)
+		}
+	}
+	for _, c := range []struct{ name, part string }{{"Silu", "activation Silu"}, {"Rleu", "Rleu"}} {
+		if _, err := gradients(fused(c.name, nil)); err == nil || !strings.Contains(err.Error(), c.part) {
+			t.Errorf("%s: error %v, want one with %q", c.name, err, c.part)
+		}
+	}
+}
+
+// widened converts float32 to float64.
+func widened(x *onnx.Tensor) *onnx.Tensor {
+	y := onnx.New(onnx.Double, x.Shape...)
+	for i, v := range x.Float32s() {
+		onnx.Data[float64](y)[i] = float64(v)
+	}
+	return y
+}
+
 func TestRefusedGradients(t *testing.T) {
 	refused(t, gradCase{name: "Clip", node: gradNode("Clip"), in: []*onnx.Tensor{spread(), onnx.Of([]int{}, []float64{1})}}, "bounds cannot be trained")
 }

@@ -52,6 +52,14 @@ func (o softmaxGrad) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 
 func softmaxGradOf[T float](rt *Runtime, kind softmaxKind, outer, n, inner int, in []*onnx.Tensor, out *onnx.Tensor) {
 	dy, y, dx := onnx.Data[T](in[0]), onnx.Data[T](in[1]), onnx.Data[T](out)
+	if inner == 1 {
+		rt.Pool.For(outer, max(1, 1<<13/n), func(lo, hi int) {
+			for o := lo; o < hi; o++ {
+				softmaxGradRow(kind, dx[o*n:(o+1)*n], dy[o*n:(o+1)*n], y[o*n:(o+1)*n])
+			}
+		})
+		return
+	}
 	blocks := (inner + foldBlock - 1) / foldBlock
 	rt.Pool.For(outer*blocks, max(1, 1<<13/(n*min(inner, foldBlock))), func(lo, hi int) {
 		var acc [foldBlock]float64
@@ -84,4 +92,23 @@ func softmaxGradOf[T float](rt *Runtime, kind softmaxKind, outer, n, inner int, 
 			}
 		}
 	})
+}
+
+// softmaxGradRow does it for neighbours.
+func softmaxGradRow[T float](kind softmaxKind, dx, dy, y []T) {
+	dx, dy = dx[:len(y)], dy[:len(y)]
+	sum := 0.0
+	if kind == softmaxLog {
+		sum = sumRun(0, dy)
+		for i, v := range y {
+			dx[i] = T(float64(dy[i]) - math.Exp(float64(v))*sum)
+		}
+		return
+	}
+	for i, v := range y {
+		sum += float64(dy[i]) * float64(v)
+	}
+	for i, v := range y {
+		dx[i] = v * T(float64(dy[i])-sum)
+	}
 }

@@ -34,6 +34,8 @@ func TestOptimizers(t *testing.T) {
 			in: []*onnx.Tensor{r, t2, f32(v, 1), f32(v, 3), f32(v, 4)}, want: []*onnx.Tensor{f32(v, 0.2)}},
 		{name: "Adagrad, double", node: trainingNode("Adagrad", 5, 2, attrs{"decay_factor": 0.5, "epsilon": 1.0}),
 			in: []*onnx.Tensor{r64, t2, f64(v, 1), f64(v, 3), f64(v, 16)}, want: []*onnx.Tensor{f64(v, 1-0.05*3/6), f64(v, 25)}},
+		{name: "Adagrad", node: trainingNode("Adagrad", 5, 2, attrs{"epsilon": 1.0}),
+			in: []*onnx.Tensor{r, t0, f32(v, 1), f32(v, 3), f32(v, 16)}, want: []*onnx.Tensor{f32(v, 1-0.1*3/6), f32(v, 25)}},
 		{name: "Adam, double, later", node: trainingNode("Adam", 6, 3, attrs{"alpha": 0.5, "beta": 0.75, "epsilon": 0.0, "norm_coefficient_post": 0.5}),
 			in:   []*onnx.Tensor{r64, t2, f64(v, 1), f64(v, 2), f64(v, 0), f64(v, 0)},
 			want: []*onnx.Tensor{f64(v, 0.5*(1-0.1*math.Sqrt(1-0.5625)/0.75)), f64(v, 1), f64(v, 1)}},
