@@ -154,18 +154,28 @@ func (p *phase) weights(pool *par.Pool, dst, w []float32) {
 		next(at, p.taps)
 	}
 	n := len(from)
-	pool.For(p.M, max(1, 1<<14/(outs*n)), func(lo, hi int) {
-		// Neighbouring input channels are read together: their weights lie side by side.
-		for c := lo; c < hi; c++ {
+	const block = 16 // input channels whose weights lie side by side, so that a cache line is read once
+	pool.For(p.M, max(block, 1<<14/(outs*n)/block*block), func(lo, hi int) {
+		for c := lo; c < hi; {
 			group, in := c/ins, c%ins
-			d := dst[c*outs*n:][:outs*n]
+			count := min(block, hi-c, ins-in)
+			d := dst[c*outs*n:][:count*outs*n]
 			for m := range outs {
-				src := w[((group*outs+m)*ins+in)*taps:][:taps]
-				to := d[m*n:][:n]
-				for i, o := range from {
-					to[i] = src[o]
+				src := w[((group*outs+m)*ins+in)*taps:][:count*taps]
+				if n == 1 {
+					for j := range count {
+						d[j*outs+m] = src[j*taps+from[0]]
+					}
+					continue
+				}
+				for j := range count {
+					to := d[(j*outs+m)*n:][:n]
+					for i, o := range from {
+						to[i] = src[j*taps+o]
+					}
 				}
 			}
+			c += count
 		}
 	})
 }
