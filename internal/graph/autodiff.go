@@ -235,7 +235,7 @@ func (d *differ) backward(loss string, train []string) error {
 // differentiable reports whether a value is of a type that has gradients.
 func (d *differ) differentiable(value string) bool {
 	t := d.info[value].Type
-	return t == onnx.Float || t == onnx.Double
+	return t == onnx.Float || t == onnx.Double || isHalf(t)
 }
 
 // node adds the gradient of one node, where one comes to it and is wanted from it.

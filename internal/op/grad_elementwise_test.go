@@ -149,6 +149,30 @@ func TestGradientStops(t *testing.T) {
 	}
 }
 
+// TestHalfGradients goes through values of half precision: their gradients are of half precision, too.
+func TestHalfGradients(t *testing.T) {
+	for _, typ := range []onnx.DataType{onnx.Float16, onnx.BFloat16} {
+		w := onnx.Of([]int{4}, []float32{1, 2, -3, 0.5})
+		w.Name = "w"
+		m := &onnx.Model{IRVersion: 10, Opsets: []onnx.Opset{{Version: op.MaxOpset}}, Graph: &onnx.Graph{Nodes: []*onnx.Node{
+			{OpType: "Cast", Inputs: []string{"w"}, Outputs: []string{"h"}, Attrs: []*onnx.Attribute{op.Attr("to", int(typ))}},
+			{OpType: "Relu", Inputs: []string{"h"}, Outputs: []string{"r"}},
+			{OpType: "Mul", Inputs: []string{"r", "h"}, Outputs: []string{"q"}},
+			{OpType: "ReduceMean", Inputs: []string{"q"}, Outputs: []string{"p"}},
+			{OpType: "Cast", Inputs: []string{"p"}, Outputs: []string{"loss"}, Attrs: []*onnx.Attribute{op.Attr("to", int(onnx.Float))}},
+		}, Initializers: []*onnx.Tensor{w}, Outputs: []*onnx.Value{{Name: "loss"}}}}
+		p, err := graph.CompileTraining(m, graph.TrainOptions{Train: []string{"w"}, Loss: "loss", Pool: gradPool})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := p.RunInto(t.Context(), []*onnx.Tensor{w}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		compareGradient(t, typ.String(), onnx.Data[float64](widened(out[1])), []float64{0.5, 1, 0, 0.25}, 1e-6)
+	}
+}
+
 // refused checks that training a node is refused.
 func refused(t *testing.T, c gradCase, part string) {
 	t.Helper()
