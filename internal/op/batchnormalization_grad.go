@@ -14,7 +14,7 @@ func init() {
 		return batchNormInputGrad{epsilon: float64(s.Float("epsilon", 1e-5))}, nil
 	}})
 	register(Def{Domain: Internal, Type: "BatchNormGrad", Since: 1, MinIn: 3, MaxIn: 5, MaxOut: 5, New: func(s *Spec) (Op, error) {
-		return batchNormGrad{epsilon: float64(s.Float("epsilon", 1e-5))}, nil
+		return batchNormGrad{epsilon: float64(s.Float("epsilon", 1e-5)), batch: s.Bool("batch", false)}, nil
 	}})
 	registerGrad("", "BatchNormalization", gradOfBatchNormalization)
 }
@@ -52,7 +52,7 @@ func gradOfBatchNormalization(g *Grad) error {
 	}
 	epsilon := Attr("epsilon", float32(b.epsilon))
 	if b.training {
-		d := g.AddInternal("BatchNormGrad", 3, []string{up, x, stats[0]}, epsilon)
+		d := g.AddInternal("BatchNormGrad", 3, []string{up, x, stats[0]}, epsilon, Attr("batch", 1))
 		for i := range 3 {
 			set(i, d[i])
 		}
@@ -110,13 +110,16 @@ func (b batchNormInputGrad) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 	return nil
 }
 
-// batchNormGrad is the gradient of BatchNormalization. Inputs are dy, x and scale, and mean and var where these are
-// constants; without them they are those of the batch, and depend on x. Outputs are the gradients by x, scale and
-// bias, and by mean and var where these are given.
+// batchNormGrad is the gradient of BatchNormalization and TrainBatchNorm. Inputs are dy, x, scale, mean and var, outputs
+// the gradients by them. With the attribute batch, mean and var are those of the batch and depend on x, so they have no
+// gradient; they are computed where they are absent, and var is the unbiased one where it is given.
 //
 // With m elements a channel, h = (x-mean)/sqrt(var+epsilon): dbias = sum(dy), dscale = sum(dy*h), and
-// dx = scale/sqrt(var+epsilon) * dy, in training less the same times (dbias + h*dscale)/m.
-type batchNormGrad struct{ epsilon float64 }
+// dx = scale/sqrt(var+epsilon) * dy, of batch statistics less the same times (dbias + h*dscale)/m.
+type batchNormGrad struct {
+	epsilon float64
+	batch   bool
+}
 
 func (b batchNormGrad) Infer(in []Info) ([]Info, error) {
 	if err := wantChannels(in, 1, 2, 3, 4); err != nil {
@@ -125,12 +128,12 @@ func (b batchNormGrad) Infer(in []Info) ([]Info, error) {
 	if in[0].Type != in[1].Type || !sameShape(in[0].Shape, in[1].Shape) {
 		return nil, fmt.Errorf("the gradient is %v%v, the input %v%v", in[0].Type, in[0].Shape, in[1].Type, in[1].Shape)
 	}
-	if in[3].Absent() != in[4].Absent() {
-		return nil, errors.New("want both mean and var, or neither")
+	if in[3].Absent() != in[4].Absent() || in[3].Absent() && !b.batch {
+		return nil, errors.New("want both mean and var")
 	}
 	list := Info{Type: in[2].Type, Shape: in[2].Shape}
 	out := []Info{{Type: in[1].Type, Shape: in[1].Shape}, list, list}
-	if !in[3].Absent() {
+	if !b.batch {
 		list.Type = in[3].Type
 		out = append(out, list, list)
 	}
@@ -150,12 +153,17 @@ func batchNormBackward[T float](rt *Runtime, b batchNormGrad, in, out []*onnx.Te
 	dy, x := onnx.Data[T](in[0]), onnx.Data[T](in[1])
 	n, c, hw := batchNormalization{}.channels(in[1].Shape)
 	scale := toFloat64s(in[2])
-	training := in[3] == nil
+	m := float64(n * hw)
 	mean, variance := make([]float64, c), make([]float64, c)
-	if training {
+	if in[3] == nil {
 		channelMoments(rt, x, n, c, hw, mean, variance)
 	} else {
 		mean, variance = toFloat64s(in[3]), toFloat64s(in[4])
+		for i := range variance {
+			if b.batch {
+				variance[i] *= (m - 1) / m
+			}
+		}
 	}
 	inv := variance
 	for i, v := range variance {
@@ -169,15 +177,14 @@ func batchNormBackward[T float](rt *Runtime, b batchNormGrad, in, out []*onnx.Te
 	if out[0] != nil {
 		// dx = a*dy + k*x + s.
 		a, k, s := make([]float64, c), make([]float64, c), make([]float64, c)
-		m := float64(n * hw)
 		for i, f := range inv {
 			a[i] = scale[i] * f
-			if training {
+			if b.batch {
 				k[i] = -a[i] * f * dscale[i] / m
 				s[i] = -a[i]*dbias[i]/m - k[i]*mean[i]
 			}
 		}
-		if training {
+		if b.batch {
 			combineChannels[T](rt, in[0], in[1], out[0], a, k, s)
 		} else {
 			scaleChannels[T](rt, in[0], out[0], a, s)

@@ -1,8 +1,12 @@
 package op_test
 
 import (
+	"context"
+	"fmt"
+	"strings"
 	"testing"
 
+	"github.com/onnxcnn/onnxcnn/internal/graph"
 	"github.com/onnxcnn/onnxcnn/internal/op"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
@@ -79,4 +83,61 @@ func TestNormalizationGradients(t *testing.T) {
 		gradCase{name: "MeanVarianceNormalization, axes", node: gradNode("MeanVarianceNormalization", op.Attr("axes", []int{1, 3})), in: x()},
 	)
 	checkGradients(t, cases)
+}
+
+// A TrainBatchNorm whose statistics are used has the same gradients as one whose statistics are not: they are handed on.
+func TestTrainBatchNormHandsStatisticsOn(t *testing.T) {
+	n := gradNode("TrainBatchNorm", op.Attr("epsilon", float32(0.1)))
+	n.Domain = op.Internal
+	in := []*onnx.Tensor{normal64(1, 3, 2, 3, 2), normal64(2, 2), normal64(3, 2)}
+	plain := gradientsOf(t, gradCase{node: n}, in)
+	m, train := gradModel(gradCase{node: n, outputs: 3}, in, true)
+	r := onnx.New(onnx.Double, in[0].Shape...)
+	copy(onnx.Data[float64](r), weightsOf(r, 0))
+	r.Name = "r"
+	m.Graph.Initializers = append(m.Graph.Initializers, r)
+	m.Graph.Nodes = append(m.Graph.Nodes, &onnx.Node{Domain: op.Internal, OpType: "Dot", Inputs: []string{"y0", "r"}, Outputs: []string{"loss"}})
+	m.Graph.Outputs = []*onnx.Value{{Name: "loss"}}
+	p, err := graph.CompileTraining(m, graph.TrainOptions{Train: train, Loss: "loss", Outputs: []string{"y1", "y2"}, Pool: gradPool})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := p.RunInto(context.Background(), in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range in {
+		compareGradient(t, train[i], onnx.Data[float64](out[3+i]), plain[i], 1e-12)
+	}
+}
+
+// Statistics as outputs, and reductions other than sums, are refused with a message before anything is computed.
+func TestStatisticsHaveNoGradient(t *testing.T) {
+	stats := func() []*onnx.Tensor {
+		return []*onnx.Tensor{normal64(1, 4, 2), normal64(2, 2), normal64(3, 2), normal64(4, 2), positive64(5, 2)}
+	}
+	scatter := []*onnx.Tensor{normal64(1, 3, 2), onnx.Of([]int{1, 2}, []int64{1, 2}), normal64(2, 1, 2)}
+	training := gradNode("TrainBatchNorm")
+	training.Domain = op.Internal
+	for _, c := range []struct {
+		gradCase
+		from int // the output that the loss is of
+		want string
+	}{
+		{gradCase{name: "running mean", node: gradNode("BatchNormalization", op.Attr("training_mode", 1)), in: stats(), outputs: 3}, 1, "statistic"},
+		{gradCase{name: "batch mean", node: training, in: stats()[:3], outputs: 3}, 1, "statistic"},
+		{gradCase{name: "layer's mean", node: gradNode("LayerNormalization"), in: stats()[:2], outputs: 3}, 1, "statistic"},
+		{gradCase{name: "products", node: gradNode("ScatterElements", op.Attr("reduction", "mul")), in: scatter}, 0, "reduction mul"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m, train := gradModel(c.gradCase, c.in, true)
+			m.Graph.Nodes = append(m.Graph.Nodes, &onnx.Node{OpType: "ReduceSum", Inputs: []string{fmt.Sprint("y", c.from)}, Outputs: []string{"loss"},
+				Attrs: []*onnx.Attribute{op.Attr("keepdims", 0)}})
+			m.Graph.Outputs = []*onnx.Value{{Name: "loss"}}
+			_, err := graph.CompileTraining(m, graph.TrainOptions{Train: train, Loss: "loss", Pool: gradPool})
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want one with %q", err, c.want)
+			}
+		})
+	}
 }

@@ -79,9 +79,11 @@ func lrnBackward[T float](rt *Runtime, l lrn, in []*onnx.Tensor, out *onnx.Tenso
 				}
 				up, own, pow, thr := row(dy, ch), row(x, ch), power[ch*w:][:w], through[ch*w:][:w]
 				for j, v := range sum {
-					s := bias + alpha*v
-					pow[j] = T(math.Pow(float64(s), -l.beta))
-					thr[j] = up[j] * own[j] * pow[j] / s
+					sum[j] = bias + alpha*v
+				}
+				inversePower(pow, sum, l.beta)
+				for j, v := range sum {
+					thr[j] = up[j] * own[j] * pow[j] / v
 				}
 			}
 			for ch := range c {
@@ -98,4 +100,24 @@ func lrnBackward[T float](rt *Runtime, l lrn, in []*onnx.Tensor, out *onnx.Tenso
 			}
 		}
 	})
+}
+
+// inversePower computes y = x^-beta.
+func inversePower[T float](y, x []T, beta float64) {
+	y = y[:len(x)]
+	switch beta {
+	case 0.75:
+		for i, v := range x {
+			root := T(math.Sqrt(float64(v))) // in single precision where T is: that is faster
+			y[i] = 1 / (root * T(math.Sqrt(float64(root))))
+		}
+	case 0.5:
+		for i, v := range x {
+			y[i] = 1 / T(math.Sqrt(float64(v)))
+		}
+	default:
+		for i, v := range x {
+			y[i] = T(math.Pow(float64(v), -beta))
+		}
+	}
 }

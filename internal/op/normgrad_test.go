@@ -4,6 +4,7 @@ import (
 	"math"
 	"testing"
 
+	"github.com/onnxcnn/onnxcnn/internal/par"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -23,8 +24,9 @@ func TestBatchNormGrad(t *testing.T) {
 			wantErr: "has no variance: use a larger batch"},
 		{name: "case 26 a: one picture", node: internalNode("TrainBatchNorm", 3, 3, eps0), in: []*onnx.Tensor{f32([]int{1, 1, 2}, 1, 3), f(2), f(1)},
 			want: []*onnx.Tensor{f32([]int{1, 1, 2}, -1, 3), f(2), f(2)}},
-		{name: "wrong scale", node: internalNode("BatchNormGrad", 3, 3, nil), in: []*onnx.Tensor{x, x, f(1, 2)}, wantErr: "input 2: want shape [1]"},
-		{name: "wrong gradient", node: internalNode("BatchNormGrad", 3, 3, nil), in: []*onnx.Tensor{f(1), x, f(1)}, wantErr: "the gradient is"},
+		{name: "wrong scale", node: internalNode("BatchNormGrad", 3, 3, attrs{"batch": 1}), in: []*onnx.Tensor{x, x, f(1, 2)}, wantErr: "input 2: want shape [1]"},
+		{name: "wrong gradient", node: internalNode("BatchNormGrad", 3, 3, attrs{"batch": 1}), in: []*onnx.Tensor{f(1), x, f(1)}, wantErr: "the gradient is"},
+		{name: "no statistics", node: internalNode("BatchNormGrad", 3, 3, nil), in: []*onnx.Tensor{x, x, f(1)}, wantErr: "both mean and var"},
 		{name: "mean without variance", node: internalNode("BatchNormGrad", 4, 3, nil), in: []*onnx.Tensor{x, x, f(1), f(1)}, wantErr: "both mean and var"},
 		{name: "integers", node: internalNode("BatchNormInputGrad", 3, 1, nil), in: []*onnx.Tensor{i32([]int{1}, 1), f(1), f(1)}, wantErr: "type int32"},
 		{name: "wrong variance", node: internalNode("BatchNormInputGrad", 3, 1, nil), in: []*onnx.Tensor{x, f(1), f(1, 2)}, wantErr: "input 2"},
@@ -58,7 +60,7 @@ func TestNormalizationGradientsHaveTheSameBits(t *testing.T) {
 		variance.Float32s()[i] = float32(i + 1)
 	}
 	sameBits(t, internalNode("BatchNormInputGrad", 3, 1, nil), []*onnx.Tensor{dy, c, variance})
-	sameBits(t, internalNode("BatchNormGrad", 3, 3, nil), []*onnx.Tensor{dy, x, c, nil, nil})
+	sameBits(t, internalNode("BatchNormGrad", 3, 3, attrs{"batch": 1}), []*onnx.Tensor{dy, x, c, nil, nil})
 	sameBits(t, internalNode("BatchNormGrad", 5, 5, nil), []*onnx.Tensor{dy, x, c, c, variance})
 	sameBits(t, internalNode("TrainBatchNorm", 3, 3, nil), []*onnx.Tensor{x, c, c})
 	sameBits(t, internalNode("LayerNormGrad", 3, 3, nil), []*onnx.Tensor{dy, x, last})
@@ -93,4 +95,49 @@ func TestInternalMovementGradErrors(t *testing.T) {
 		{name: "resize, type", node: internalNode("ResizeGrad", 1, 1, attrs{"in": []int{2}, "out": []int{4}, "places": []float32{2, 4, 0, 1}}), in: []*onnx.Tensor{i32([]int{1}, 1)}, wantErr: "type int32"},
 		{name: "resize to nothing", node: internalNode("ResizeGrad", 1, 1, attrs{"in": []int{2}, "out": []int{0}, "places": []float32{1, 1, 0, 1}}), in: []*onnx.Tensor{f32([]int{0})}, want: []*onnx.Tensor{f32([]int{2}, 0, 0)}},
 	})
+}
+
+func BenchmarkNormalizationGrad(b *testing.B) {
+	pool := par.New(2)
+	defer pool.Close()
+	c := noise(3, 64)
+	variance := onnx.New(onnx.Float, 64)
+	for i := range variance.Float32s() {
+		variance.Float32s()[i] = float32(i + 1)
+	}
+	x, dy := noise(1, 4, 64, 56, 56), noise(2, 4, 64, 56, 56)
+	flat, up := noise(1, 12544, 64), noise(2, 12544, 64)
+	for _, k := range []struct {
+		name string
+		node *onnx.Node
+		in   []*onnx.Tensor
+	}{
+		{"BatchNormInputGrad", internalNode("BatchNormInputGrad", 3, 1, nil), []*onnx.Tensor{dy, c, variance}},
+		{"BatchNormGrad", internalNode("BatchNormGrad", 3, 3, attrs{"batch": 1}), []*onnx.Tensor{dy, x, c, nil, nil}},
+		{"TrainBatchNorm", internalNode("TrainBatchNorm", 3, 3, nil), []*onnx.Tensor{x, c, c}},
+		{"LayerNormGrad", internalNode("LayerNormGrad", 3, 3, nil), []*onnx.Tensor{up, flat, c}},
+		{"GroupNormGrad", internalNode("GroupNormGrad", 3, 3, attrs{"num_groups": 8}), []*onnx.Tensor{dy, x, c}},
+		{"LRNGrad", internalNode("LRNGrad", 2, 1, attrs{"size": 5}), []*onnx.Tensor{dy, x}},
+	} {
+		o, _, err := Make(k.node, 1, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		info, err := o.Infer(infoOf(k.in))
+		if err != nil {
+			b.Fatal(err)
+		}
+		out := make([]*onnx.Tensor, len(info))
+		for i, f := range info {
+			out[i] = onnx.New(f.Type, f.Shape...)
+		}
+		b.Run(k.name, func(b *testing.B) {
+			b.SetBytes(int64(len(x.Raw)))
+			for b.Loop() {
+				if err := o.Run(&Runtime{Pool: pool}, k.in, out); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

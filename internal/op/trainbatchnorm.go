@@ -17,7 +17,11 @@ func init() {
 				return gradientError("a batch statistic as an output")
 			}
 		}
-		d := g.AddInternal("BatchNormGrad", 3, []string{g.Up[0], g.Input(0), g.Input(1)}, Attr("epsilon", g.Float("epsilon", 1e-5)))
+		in := []string{g.Up[0], g.Input(0), g.Input(1)}
+		if len(g.Node.Outputs) == 3 && g.Output(1) != "" && g.Output(2) != "" {
+			in = append(in, g.Output(1), g.Output(2)) // they need not be computed again
+		}
+		d := g.AddInternal("BatchNormGrad", 3, in, Attr("epsilon", g.Float("epsilon", 1e-5)), Attr("batch", 1))
 		for i := range 3 {
 			g.setIfWanted(i, func() string { return d[i] })
 		}
