@@ -11,33 +11,67 @@ import (
 // slightly turned, slanted and cut picture still shows the same thing.
 const StandardAugment = "crop=0.8..1,rotate=30,shear=10,hflip=0.5"
 
-// augmentKey is one key of a specification.
+// augmentKey is one key of a specification: either a number, which lies from min to max, or an interval within them.
 type augmentKey struct {
 	name   string
+	value  string // how help calls the value
 	min    float64
 	max    float64
-	number func(*Augment) *float64 // for keys that take a number
-	span   func(*Augment) *Range   // for keys that take an interval
+	whole  bool // only whole numbers
+	number func(*Augment) *float64
+	span   func(*Augment) *Range
 	what   string
 }
 
 // augmentKeys lists the keys in the order in which a specification is written.
 var augmentKeys = []augmentKey{
-	{"crop", 0.01, 1, nil, func(a *Augment) *Range { return &a.Crop }, "share of the area that a random crop keeps"},
-	{"ratio", 0.1, 10, nil, func(a *Augment) *Range { return &a.Ratio }, "width over height of the crop, 0.75..1.333 if not given"},
-	{"rotate", 0, 180, func(a *Augment) *float64 { return &a.Rotate }, nil, "rotation up to so many degrees either way"},
-	{"shear", 0, 80, func(a *Augment) *float64 { return &a.Shear }, nil, "slant up to so many degrees either way"},
-	{"zoom", 0.1, 10, nil, func(a *Augment) *Range { return &a.Zoom }, "magnification about the centre"},
-	{"translate", 0, 1, func(a *Augment) *float64 { return &a.Translate }, nil, "shift up to this share of width and height"},
-	{"hflip", 0, 1, func(a *Augment) *float64 { return &a.HFlip }, nil, "probability of swapping left and right"},
-	{"vflip", 0, 1, func(a *Augment) *float64 { return &a.VFlip }, nil, "probability of swapping top and bottom"},
-	{"brightness", 0, 10, func(a *Augment) *float64 { return &a.Brightness }, nil, "factor 1-v..1+v"},
-	{"contrast", 0, 10, func(a *Augment) *float64 { return &a.Contrast }, nil, "factor 1-v..1+v"},
-	{"saturation", 0, 10, func(a *Augment) *float64 { return &a.Saturation }, nil, "factor 1-v..1+v"},
-	{"hue", 0, 0.5, func(a *Augment) *float64 { return &a.Hue }, nil, "turn of the colour circle, as a share of it, either way"},
-	{"gray", 0, 1, func(a *Augment) *float64 { return &a.Gray }, nil, "probability of taking the colours away"},
-	{"blur", 0, 1, func(a *Augment) *float64 { return &a.Blur }, nil, "probability of a Gaussian blur of 0.1 to 2 pixels"},
-	{"erase", 0, 1, func(a *Augment) *float64 { return &a.Erase }, nil, "probability of erasing a rectangle"},
+	{"crop", "A..B", 0.01, 1, false, nil, func(a *Augment) *Range { return &a.Crop }, "crop a rectangle at random, which keeps this share of the area, and resize it"},
+	{"ratio", "A..B", 0.1, 10, false, nil, func(a *Augment) *Range { return &a.Ratio }, "width over height of that rectangle, 0.75..1.333 if not given"},
+	{"rotate", "D", 0, 180, false, func(a *Augment) *float64 { return &a.Rotate }, nil, "rotate by up to D degrees either way"},
+	{"shear", "D", 0, 80, false, func(a *Augment) *float64 { return &a.Shear }, nil, "slant sideways by up to D degrees either way"},
+	{"sheary", "D", 0, 80, false, func(a *Augment) *float64 { return &a.ShearY }, nil, "slant up and down by up to D degrees either way"},
+	{"zoom", "A..B", 0.1, 10, false, nil, func(a *Augment) *Range { return &a.Zoom }, "magnify about the centre"},
+	{"translate", "V", 0, 1, false, func(a *Augment) *float64 { return &a.Translate }, nil, "shift by up to this share of width and height"},
+	{"hflip", "P", 0, 1, false, func(a *Augment) *float64 { return &a.HFlip }, nil, "swap left and right"},
+	{"vflip", "P", 0, 1, false, func(a *Augment) *float64 { return &a.VFlip }, nil, "swap top and bottom"},
+	{"perspective", "P", 0, 1, false, func(a *Augment) *float64 { return &a.Perspective }, nil, "look from another side"},
+	{"distort", "V", 0.01, 1, false, func(a *Augment) *float64 { return &a.Distort }, nil, "how far perspective moves the corners, as a share of half the sides, 0.5 if not given"},
+	{"randaugment", "N", 0, 10, true, func(a *Augment) *float64 { return &a.RandAugment }, nil, "RandAugment: N operations drawn at random"},
+	{"magnitude", "M", 1, 30, true, func(a *Augment) *float64 { return &a.Magnitude }, nil, "how strong RandAugment's operations are, 9 if not given"},
+	{"trivial", "P", 0, 1, false, func(a *Augment) *float64 { return &a.Trivial }, nil, "TrivialAugment (wide): one operation of random strength"},
+	{"brightness", "V", 0, 10, false, func(a *Augment) *float64 { return &a.Brightness }, nil, "change brightness by a factor of 1-V..1+V"},
+	{"contrast", "V", 0, 10, false, func(a *Augment) *float64 { return &a.Contrast }, nil, "change contrast by a factor of 1-V..1+V"},
+	{"saturation", "V", 0, 10, false, func(a *Augment) *float64 { return &a.Saturation }, nil, "change colourfulness by a factor of 1-V..1+V"},
+	{"hue", "V", 0, 0.5, false, func(a *Augment) *float64 { return &a.Hue }, nil, "turn the colour circle by up to this share either way"},
+	{"sharpness", "V", 0, 10, false, func(a *Augment) *float64 { return &a.Sharpness }, nil, "change sharpness by a factor of 1-V..1+V"},
+	{"autocontrast", "P", 0, 1, false, func(a *Augment) *float64 { return &a.AutoContrast }, nil, "stretch each channel to the whole range"},
+	{"equalize", "P", 0, 1, false, func(a *Augment) *float64 { return &a.Equalize }, nil, "make all values of a channel equally frequent"},
+	{"posterize", "P", 0, 1, false, func(a *Augment) *float64 { return &a.Posterize }, nil, "keep only the upper bits of each value"},
+	{"bits", "N", 1, 8, true, func(a *Augment) *float64 { return &a.Bits }, nil, "how many bits posterize keeps, 4 if not given"},
+	{"solarize", "P", 0, 1, false, func(a *Augment) *float64 { return &a.Solarize }, nil, "invert values from a threshold on"},
+	{"threshold", "N", 1, 255, true, func(a *Augment) *float64 { return &a.Threshold }, nil, "the threshold of solarize, 128 if not given"},
+	{"invert", "P", 0, 1, false, func(a *Augment) *float64 { return &a.Invert }, nil, "make a negative"},
+	{"gray", "P", 0, 1, false, func(a *Augment) *float64 { return &a.Gray }, nil, "take the colours away"},
+	{"blur", "P", 0, 1, false, func(a *Augment) *float64 { return &a.Blur }, nil, "blur with a Gaussian window"},
+	{"sigma", "A..B", 0.1, 10, false, nil, func(a *Augment) *Range { return &a.Sigma }, "deviation of that window in pixels, 0.1..2 if not given"},
+	{"erase", "P", 0, 1, false, func(a *Augment) *float64 { return &a.Erase }, nil, "erase a rectangle of 2 to 33 % of the area"},
+}
+
+// partOf names the keys that say nothing without another one, and that one.
+var partOf = map[string]string{
+	"ratio": "crop", "distort": "perspective", "magnitude": "randaugment", "bits": "posterize", "threshold": "solarize", "sigma": "blur",
+}
+
+// AugmentHelp describes each key of a specification, a line each, with the range of its value.
+func AugmentHelp() string {
+	var b strings.Builder
+	line := func(key, limits, what string) { fmt.Fprintf(&b, "%-16s %-10s %s\n", key, limits, what) }
+	for _, k := range augmentKeys {
+		line(k.name+"="+k.value, fmt.Sprintf("%v..%v", k.min, k.max), k.what)
+	}
+	line("jitter=V", "0..2", "brightness, contrast and saturation V, hue V/4")
+	line("fill=F", "edge|black", "what shows beyond the picture, edge if not given")
+	return b.String()
 }
 
 // ParseAugment reads a specification: "none" or "", "standard", or key=value pairs with commas between; "standard" may
@@ -97,6 +131,9 @@ func (a *Augment) set(key, value string) error {
 		}
 		if k.number != nil {
 			v, err := number(value, k.min, k.max)
+			if err == nil && k.whole && v != math.Trunc(v) {
+				err = fmt.Errorf("%s is not a whole number", value)
+			}
 			if err != nil {
 				return fmt.Errorf("%w (%s)", err, k.what)
 			}
@@ -154,13 +191,19 @@ func interval(text string, lo, hi float64) (Range, error) {
 func (a *Augment) String() string {
 	var parts []string
 	text := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+	said := map[string]bool{"": true}
 	for _, k := range augmentKeys {
+		value := ""
 		if k.number != nil {
 			if v := *k.number(a); v != 0 {
-				parts = append(parts, k.name+"="+text(v))
+				value = text(v)
 			}
 		} else if r := *k.span(a); r.Hi != 0 {
-			parts = append(parts, k.name+"="+text(r.Lo)+".."+text(r.Hi))
+			value = text(r.Lo) + ".." + text(r.Hi)
+		}
+		if value != "" && said[partOf[k.name]] {
+			said[k.name] = true
+			parts = append(parts, k.name+"="+value)
 		}
 	}
 	if len(parts) == 0 {

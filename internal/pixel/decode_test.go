@@ -520,7 +520,7 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("decoded, but not rendered: %v", err)
 		}
 		a := Augment{Crop: Range{0.3, 1}, Rotate: 20}
-		if err := a.Render(p, g, dst, 1); err != nil {
+		if err := a.Render(p, g, dst, 1, nil); err != nil {
 			t.Errorf("decoded, but not augmented: %v", err)
 		}
 	})

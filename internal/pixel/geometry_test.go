@@ -109,13 +109,13 @@ func TestRenderErrors(t *testing.T) {
 		t.Errorf("thin image: %v", err)
 	}
 	a := Augment{Crop: Range{0.5, 1}}
-	if err := a.Render(empty, g, make([]uint8, 12), 1); err == nil || !strings.Contains(err.Error(), "empty") {
+	if err := a.Render(empty, g, make([]uint8, 12), 1, nil); err == nil || !strings.Contains(err.Error(), "empty") {
 		t.Errorf("augmented empty image: %v", err)
 	}
-	if err := a.Render(thin, g, make([]uint8, 11), 1); err == nil || !strings.Contains(err.Error(), "11 bytes") {
+	if err := a.Render(thin, g, make([]uint8, 11), 1, nil); err == nil || !strings.Contains(err.Error(), "11 bytes") {
 		t.Errorf("augmented, short destination: %v", err)
 	}
-	if err := new(Augment).Render(thin, g, make([]uint8, 12), 1); !errors.Is(err, ErrTooLarge) {
+	if err := new(Augment).Render(thin, g, make([]uint8, 12), 1, nil); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("augmented thin image: %v", err)
 	}
 }
