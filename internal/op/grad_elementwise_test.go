@@ -73,6 +73,7 @@ func TestUnaryMathGradients(t *testing.T) {
 	} {
 		cases = append(cases, gradCase{name: c.name, node: gradNode(c.name), in: []*onnx.Tensor{c.x}})
 	}
+	cases = append(cases, gradCase{name: "EyeLike", node: gradNode("EyeLike"), in: []*onnx.Tensor{normal64(1, 2, 3)}})
 	checkGradients(t, cases)
 }
 

@@ -34,8 +34,8 @@ func init() {
 		g.Set(0, g.Add("Neg", []string{g.Up[0]}))
 		return nil
 	})
-	// Steps are flat wherever they have a derivative.
-	for _, name := range []string{"Floor", "Ceil", "Round", "Sign", "Hardmax"} {
+	// Steps are flat wherever they have a derivative, and EyeLike reads only a shape.
+	for _, name := range []string{"Floor", "Ceil", "Round", "Sign", "Hardmax", "EyeLike"} {
 		registerGrad("", name, func(*Grad) error { return nil })
 	}
 }
