@@ -32,6 +32,7 @@ func commands() []*cli.Command {
 		predictCommand(),
 		extractFeaturesCommand(),
 		finetuneCommand(),
+		evaluateCommand(),
 		benchCommand(),
 	}
 }

@@ -10,7 +10,7 @@
 //	err = report.WriteConfusion(w) // a PNG
 //	err = report.WriteJSON(w)
 //
-// [Evaluate] gets the probabilities from a network and a folder of images, and [Report.WriteFolder] writes a folder of
+// [Evaluate] gets the probabilities from a network and a folder of images, and [Evaluation.WriteFolder] writes a folder of
 // JSON, CSV, PNG and one HTML page.
 //
 // # Definitions

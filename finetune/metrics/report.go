@@ -170,12 +170,7 @@ func (r *Report) losses(p *Predictions) {
 }
 
 // WriteJSON writes the report as JSON.
-func (r *Report) WriteJSON(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(r)
-}
+func (r *Report) WriteJSON(w io.Writer) error { return writeJSON(w, r) }
 
 // share is a part of a whole, 0 where there is no whole.
 func share(part, whole int) float64 {
