@@ -159,11 +159,8 @@ func (f *Filter) Run(pool *par.Pool, alloc func(int) []float32, s *Shape, a *Arg
 		f.gemm(pool, alloc, s, a, alg == Pointwise)
 	case Winograd:
 		f.transformOnce.Do(func() {
-			if f.keep {
-				f.transformed = newWinogradFilter(f.table, pool, f.alloc, f.raw, f.m, f.c)
-			} else {
-				f.transformed = transformOnce(f.table, pool, f.alloc, &filters{w: f.raw, m: f.m, c: f.c, row: 9 * f.c, col: 9})
-			}
+			w := &filters{w: f.raw, m: f.m, c: f.c, row: 9 * f.c, col: 9}
+			f.transformed = newWinogradFilter(f.table, pool, f.alloc, w)
 		})
 		f.winograd(pool, alloc, s, a)
 	case Depthwise:

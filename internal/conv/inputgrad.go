@@ -130,7 +130,7 @@ func (p *phase) run(t *kernel.Table, pool *par.Pool, alloc func(int) []float32, 
 	a := &Args{X: dy, Y: y}
 	if Choose(&p.Shape) == Winograd && winogradPays(&p.Shape, true) && size(p.of.Stride) == 1 {
 		f := &Filter{table: t, m: p.M, c: p.C, groups: 1, ker: p.Kernel, taps: 9}
-		f.transformed = transformOnce(t, pool, alloc, &filters{w: w, m: p.M, c: p.C, row: 9, col: 9 * p.M, reversed: true})
+		f.transformed = newWinogradFilter(t, pool, alloc, &filters{w: w, m: p.M, c: p.C, row: 9, col: 9 * p.M, reversed: true})
 		f.winograd(pool, alloc, &p.Shape, a)
 		return
 	}

@@ -74,30 +74,6 @@ func newWinogradBlocks(t *kernel.Table, m int) *winogradFilter {
 	return f
 }
 
-func newWinogradFilter(t *kernel.Table, pool *par.Pool, alloc func(int) []float32, w []float32, m, c int) *winogradFilter {
-	f := newWinogradBlocks(t, m)
-	each := t.PackedSize(f.rows, c)
-	data := alloc(len(f.blocks) * points * each)
-	plain := make([]float32, pool.Threads()*points*f.rows*c)
-	pool.ForWorker(len(f.blocks), 1, func(worker, lo, hi int) {
-		mine := plain[worker*points*f.rows*c:][:points*f.rows*c]
-		var u [points]float32
-		for b := lo; b < hi; b++ {
-			rows := min(f.rows, m-b*f.rows)
-			for i := range rows * c {
-				kernel.WinogradFilter(&u, w[(b*f.rows*c+i)*9:][:9])
-				for p, v := range u {
-					mine[p*f.rows*c+i] = v
-				}
-			}
-			for p := range points {
-				f.blocks[b][p] = t.PackA(nil, data[(b*points+p)*each:][:each], mine[p*f.rows*c:], rows, c, c, 1, 1, 1)
-			}
-		}
-	})
-	return f
-}
-
 // winogradRun is one computation.
 type winogradRun struct {
 	f     *winogradFilter

@@ -13,14 +13,14 @@ type filters struct {
 	reversed bool // each filter's elements are in reverse order
 }
 
-// transformOnce is newWinogradFilter for weights that change each time: it transforms many filters at once, in single
-// precision. The elements of the filters are first put where those of the packed matrices go, element by element of
-// the 3x3; each of the 36 matrices is then a sum of multiples of these nine.
-func transformOnce(t *kernel.Table, pool *par.Pool, alloc func(int) []float32, w *filters) *winogradFilter {
+// newWinogradFilter transforms many filters at once, in single precision. The elements of the filters are first put
+// where those of the packed matrices go, element by element of the 3x3; each of the 36 matrices is then a sum of
+// multiples of these nine. alloc gives the memory that the result lies in.
+func newWinogradFilter(t *kernel.Table, pool *par.Pool, alloc func(int) []float32, w *filters) *winogradFilter {
 	f := newWinogradBlocks(t, w.m)
 	each := t.PackedSize(f.rows, w.c)
 	data := alloc(len(f.blocks) * points * each)
-	nine := alloc(pool.Threads() * 9 * each)
+	nine := make([]float32, pool.Threads()*9*each) // not from alloc: the result may be kept
 	pool.ForWorker(len(f.blocks), 1, func(worker, lo, hi int) {
 		mine := nine[worker*9*each:][:9*each]
 		for b := lo; b < hi; b++ {
@@ -53,21 +53,26 @@ func (w *filters) separate(t *kernel.Table, dst []float32, each, first, rows int
 		for block := range a.Blocks() {
 			lo, hi := a.Span(block)
 			off := lo*a.Panels()*t.MR + i*t.MR*(hi-lo)
-			for r := range min(t.MR, rows-i*t.MR) {
-				src := w.w[(first+i*t.MR+r)*w.row:]
-				for c := lo; c < hi; c++ {
-					d := dst[off+(c-lo)*t.MR+r:]
-					v := (*[9]float32)(src[c*w.col:])
-					_ = d[8*each]
-					if w.reversed {
+			have := min(t.MR, rows-i*t.MR)
+			for c := lo; c < hi; c++ {
+				src := w.w[(first+i*t.MR)*w.row+c*w.col:]
+				d := dst[off+(c-lo)*t.MR:]
+				if w.reversed {
+					for r := range have {
+						v := (*[9]float32)(src[r*w.row:])
+						_ = d[8*each+r]
 						for j := range 9 {
-							d[j*each] = v[8-j]
+							d[j*each+r] = v[8-j]
 						}
-						continue
 					}
-					for j := range 9 {
-						d[j*each] = v[j]
-					}
+					continue
+				}
+				d0, d1, d2, d3, d4 := d[:have], d[each:][:have], d[2*each:][:have], d[3*each:][:have], d[4*each:][:have]
+				d5, d6, d7, d8 := d[5*each:][:have], d[6*each:][:have], d[7*each:][:have], d[8*each:][:have]
+				for r := range d0 {
+					v := (*[9]float32)(src[r*w.row:])
+					d0[r], d1[r], d2[r], d3[r], d4[r] = v[0], v[1], v[2], v[3], v[4]
+					d5[r], d6[r], d7[r], d8[r] = v[5], v[6], v[7], v[8]
 				}
 			}
 		}

@@ -202,7 +202,17 @@ func (sp *spec) share(s *step, k int, l lives) {
 		return
 	}
 	size := bytesOf(&sp.info[o])
-	for _, x := range s.inPlace {
+	places := s.inPlace
+	if s.shaped != nil {
+		in := make([]op.Info, len(s.in))
+		for k, i := range s.in {
+			if i >= 0 {
+				in[k] = sp.info[i]
+			}
+		}
+		places = s.shaped.InPlaceFor(in)
+	}
+	for _, x := range places {
 		if x >= len(s.in) || s.in[x] < 0 {
 			continue
 		}

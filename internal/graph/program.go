@@ -58,6 +58,7 @@ type step struct {
 	op      op.Op // ready to run
 	in, out []int
 	inPlace []int
+	shaped  op.ShapedInPlacer // says more than inPlace; nil for most
 	alias   bool
 	subs    []sub
 }
@@ -277,6 +278,7 @@ func (p *Program) prepare(s *step) error {
 	if ip, ok := opr.(op.InPlacer); ok {
 		s.inPlace = ip.InPlace()
 	}
+	s.shaped, _ = opr.(op.ShapedInPlacer)
 	s.alias = isAlias(opr)
 	s.op = withHalf(opr, s.def, wide)
 	return nil

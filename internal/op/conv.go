@@ -109,6 +109,19 @@ func (c *convolution) Prepare(consts []*onnx.Tensor) (Op, error) {
 	return &p, nil
 }
 
+// InPlaceFor allows the output in the input's memory where the algorithm copies all it reads of an image before it
+// writes to it.
+func (c *convolution) InPlaceFor(in []Info) []int {
+	if c.filter == nil || in[0].Type != onnx.Float {
+		return nil
+	}
+	s, err := c.shape(in[0].Shape, in[1].Shape)
+	if err != nil || conv.Choose(s) != conv.Winograd {
+		return nil
+	}
+	return []int{0}
+}
+
 func (c *convolution) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 	s, err := c.shape(in[0].Shape, in[1].Shape)
 	if err != nil {

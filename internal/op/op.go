@@ -71,6 +71,9 @@ func (i Info) Absent() bool { return i.Type == onnx.Undefined && !i.Dynamic }
 // that nobody else needs it and that its size in bytes is the same.
 type InPlacer interface{ InPlace() []int }
 
+// A ShapedInPlacer is an [InPlacer] for inputs of some shapes only; all of them are known.
+type ShapedInPlacer interface{ InPlaceFor(in []Info) []int }
+
 // An Aliaser's first output holds the same bytes as its first input, in another shape: the graph shares the memory and
 // Run is called with out[0].Raw being in[0].Raw, or not at all.
 type Aliaser interface{ Aliases() bool }
