@@ -1,8 +1,11 @@
 package op_test
 
 import (
+	"context"
+	"fmt"
 	"testing"
 
+	"github.com/onnxcnn/onnxcnn/internal/graph"
 	"github.com/onnxcnn/onnxcnn/internal/op"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
@@ -122,4 +125,56 @@ func TestResizeGradients(t *testing.T) {
 		cases[i].fixed = []int{1, 2} // the roi and the scales, which are floats too
 	}
 	checkGradients(t, cases)
+}
+
+// Outputs of a Split that nobody uses, and empty parts, do not stop the gradient.
+func TestGradientsOfPartsAndOfNothing(t *testing.T) {
+	compile := func(n *onnx.Node, in *onnx.Tensor, more ...*onnx.Tensor) []float64 {
+		t.Helper()
+		x := *in
+		x.Name = "x"
+		g := &onnx.Graph{Name: "g", Initializers: []*onnx.Tensor{&x}}
+		n.Inputs = []string{"x"}
+		for i, m := range more {
+			m.Name = string(rune('a' + i))
+			g.Initializers = append(g.Initializers, m)
+			n.Inputs = append(n.Inputs, m.Name)
+		}
+		g.Nodes = []*onnx.Node{n, {OpType: "ReduceSumSquare", Inputs: []string{"y"}, Outputs: []string{"loss"}, Attrs: []*onnx.Attribute{op.Attr("keepdims", 0)}}}
+		g.Outputs = []*onnx.Value{{Name: "loss"}}
+		m := &onnx.Model{IRVersion: 10, Opsets: []onnx.Opset{{Version: op.MaxOpset}}, Graph: g}
+		p, err := graph.CompileTraining(m, graph.TrainOptions{Train: []string{"x"}, Loss: "loss", Pool: gradPool})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := p.RunInto(context.Background(), []*onnx.Tensor{in}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return onnx.Data[float64](out[1])
+	}
+	one := func(opType string, attrs ...*onnx.Attribute) *onnx.Node {
+		return &onnx.Node{Name: "n", OpType: opType, Outputs: []string{"y"}, Attrs: attrs}
+	}
+	split := one("Split", op.Attr("num_outputs", 3))
+	split.Outputs = []string{"", "y", "z"}
+	x := onnx.Of([]int{6}, []float64{1, 2, 3, 4, 5, 6})
+	for _, c := range []struct {
+		name      string
+		got, want []float64
+	}{
+		{"Split, one part used", compile(split, x), []float64{0, 0, 6, 8, 0, 0}},
+		{"TopK, equal elements", compile(one("TopK"), onnx.Of([]int{3}, []float64{2, 5, 5}), list64(1)), []float64{0, 10, 0}},
+		{"Slice of nothing", compile(one("Slice"), x, list64(3), list64(3)), []float64{0, 0, 0, 0, 0, 0}},
+		{"Gather of nothing", compile(one("Gather"), x, onnx.Of([]int{0}, []int64{})), []float64{0, 0, 0, 0, 0, 0}},
+		{"Tile, no times", compile(one("Tile"), x, list64(0)), []float64{0, 0, 0, 0, 0, 0}},
+		{"Pad, all cut off", compile(one("Pad"), x, list64(-6, 0)), []float64{0, 0, 0, 0, 0, 0}},
+		{"Expand of nothing", compile(one("Expand"), onnx.New(onnx.Double, 0, 1), list64(1, 3)), []float64{}},
+		{"Tile of nothing", compile(one("Tile"), onnx.New(onnx.Double, 0, 2), list64(2, 2)), []float64{}},
+		{"Resize of nothing", compile(one("Resize"), onnx.New(onnx.Double, 0, 2), onnx.New(onnx.Float, 0), onnx.Of([]int{2}, []float32{1, 2})), []float64{}},
+	} {
+		if fmt.Sprint(c.got) != fmt.Sprint(c.want) {
+			t.Errorf("%s: gradient %v, want %v", c.name, c.got, c.want)
+		}
+	}
 }
