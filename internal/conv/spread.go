@@ -57,10 +57,16 @@ func (s *spread) fill(dst, src []float32) {
 					continue
 				}
 				row = row[from:to]
-				if sx == 2 {
+				switch sx {
+				case 2:
 					for len(row) >= 4 && len(in) >= 8 {
 						row[0], row[1], row[2], row[3] = in[0], in[2], in[4], in[6]
 						row, in = row[4:], in[8:]
+					}
+				case 4:
+					for len(row) >= 4 && len(in) >= 13 {
+						row[0], row[1], row[2], row[3] = in[0], in[4], in[8], in[12]
+						row, in = row[4:], in[min(16, len(in)):]
 					}
 				}
 				for j := range row {

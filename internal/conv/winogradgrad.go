@@ -117,7 +117,6 @@ func (p *planesOf) load(dst []float32, image, panel, row int) {
 	const tile = kernel.WinogradTile
 	per := p.perRow()
 	phase := per * p.width
-	var at [kernel.MaxNR]int
 	for i := range p.span {
 		d := dst[i*tile*phase:][:tile*phase]
 		y := row*tile + i - p.pad[0]
@@ -125,40 +124,50 @@ func (p *planesOf) load(dst []float32, image, panel, row int) {
 			clear(d)
 			continue
 		}
-		for k := range tile {
-			part := d[k*phase:][:phase]
-			// Column j of this part is position 4*j+k-pad.
-			from, to := inside(per, tile, k-p.pad[1], p.length)
-			clear(part[:from*p.width])
-			clear(part[to*p.width:])
-			if from >= to {
+		for l := range p.width {
+			c := panel*p.width + l
+			if c >= p.channels {
+				for j := l; j < len(d); j += p.width {
+					d[j] = 0
+				}
 				continue
 			}
-			first := from*tile + k - p.pad[1]
-			for l := range p.width {
-				at[l] = -1
-				if c := panel*p.width + l; c < p.channels {
-					at[l] = ((image*p.channels+c)*p.height+y)*p.length + first
-				}
-			}
-			interleaveStrided(part[from*p.width:], p.width, p.x, at[:p.width], tile, to-from)
+			quarters(d[l:], phase, p.width, p.x[((image*p.channels+c)*p.height+y)*p.length:][:p.length], p.pad[1], per)
 		}
 	}
 }
 
-// interleaveStrided writes n rows of a panel: column l of row i is src[at[l]+i*step], zero where at[l] is negative.
-func interleaveStrided(dst []float32, width int, src []float32, at []int, step, n int) {
-	for l, from := range at {
-		d := dst[l:]
-		if from < 0 {
-			for i := range n {
-				d[i*width] = 0
-			}
-			continue
+// quarters writes element 4*j+k-pad of a row, zero outside it, to dst[k*phase+j*width], for j below n and k below 4.
+func quarters(dst []float32, phase, width int, row []float32, pad, n int) {
+	const tile = kernel.WinogradTile
+	lo := min((pad+tile-1)/tile, n)                  // the first j whose four elements lie inside
+	hi := max(lo, min(max(len(row)+pad, 0)/tile, n)) // and the first after it whose do not
+	if pad < 0 {
+		lo = 0
+	}
+	if lo < hi {
+		first := lo*tile - pad
+		for j := lo; j < hi; j++ {
+			v := (*[tile]float32)(row[first:])
+			d := dst[j*width:]
+			_ = d[3*phase]
+			d[0], d[phase], d[2*phase], d[3*phase] = v[0], v[1], v[2], v[3]
+			first += tile
 		}
-		s := src[from:]
-		for i := range n {
-			d[i*width] = s[i*step]
+	}
+	for j := 0; j < n; j++ {
+		if j == lo {
+			j = hi
+			if j >= n {
+				break
+			}
+		}
+		for k := range tile {
+			var v float32
+			if x := j*tile + k - pad; uint(x) < uint(len(row)) {
+				v = row[x]
+			}
+			dst[k*phase+j*width] = v
 		}
 	}
 }
