@@ -111,10 +111,8 @@ func split(m *onnx.Model, outputs int, o NetOptions) (*Network, error) {
 	separateWeights(g)
 	stillNormalisations(g)
 	n := &Network{Input: in.Name, Shape: slices.Clone(shape), bn: bn, shapes: map[string][]int{in.Name: append([]int{1}, shape...)}}
-	problem := map[string]error{}
 	for _, l := range layers {
 		n.shapes[l.Output] = l.Shape
-		problem[l.Output] = l.Err
 	}
 	w := newWalker(g)
 	end, poolOf := w.baseEnd(n.shapes, m)
@@ -133,10 +131,12 @@ func split(m *onnx.Model, outputs int, o NetOptions) (*Network, error) {
 	if pool == "auto" {
 		pool = poolOf
 	}
-	if err := problem[end]; err != nil {
-		return nil, fmt.Errorf("the network does not fit images of %v: %w", shape, err)
-	}
 	if n.shapes[end] == nil {
+		for _, l := range layers {
+			if l.Err != nil {
+				return nil, fmt.Errorf("the network does not fit images of %v: %w", shape, l.Err)
+			}
+		}
 		return nil, fmt.Errorf("the shape of %q, where the base ends, is not known for images of %v", end, shape)
 	}
 	b := &builder{g: g, opset: m.OpsetVersion(""), taken: map[string]bool{}, head: map[string]bool{}}
