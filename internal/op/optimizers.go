@@ -78,6 +78,9 @@ func (o optimizer) Infer(in []Info) ([]Info, error) {
 	for k := range o.kinds {
 		for i, v := range in[2+k*n : 2+(k+1)*n] {
 			w := in[2+i]
+			if w.Absent() {
+				return nil, fmt.Errorf("weights %d are left out", i)
+			}
 			if err := wantFloats([]Info{w}, 0); err != nil {
 				return nil, fmt.Errorf("weights %d: %w", i, err)
 			}

@@ -49,6 +49,7 @@ func TestOptimizers(t *testing.T) {
 		{name: "rate", node: trainingNode("Adagrad", 5, 2, nil), in: []*onnx.Tensor{t0, t0, f32(v, 1), f32(v, 3), f32(v, 4)}, wantErr: "learning rate"},
 		{name: "count", node: trainingNode("Adagrad", 5, 2, nil), in: []*onnx.Tensor{r, r, f32(v, 1), f32(v, 3), f32(v, 4)}, wantErr: "learning rate and count"},
 		{name: "state of another shape", node: trainingNode("Adagrad", 5, 2, nil), in: []*onnx.Tensor{r, t0, f32(v, 1), f32(v, 3), f32(nil, 4)}, wantErr: "input 4 is"},
+		{name: "second weights left out", node: trainingNode("Adagrad", 8, 1, nil), in: []*onnx.Tensor{r, t0, f32(v, 1), nil, f32(v, 3), nil, f32(v, 4), nil}, wantErr: "weights 1 are left out"},
 		{name: "integers", node: trainingNode("Adagrad", 5, 2, nil), in: []*onnx.Tensor{r, t0, i64(v, 1), i64(v, 3), i64(v, 4)}, wantErr: "weights 0"},
 	})
 }
