@@ -79,7 +79,7 @@ func ExampleCheck() {
 	for _, p := range backend.Check(m) {
 		fmt.Printf("%s: %s (%s)\n", p.Node, p.What, p.Remedy)
 	}
-	// Output: node "act" (Rleu): operator Rleu is not supported (run the model with --provider ort, or export it with standard operators)
+	// Output: node "act" (Rleu): operator Rleu is not supported (run the model with --provider ort, or export it with other operators)
 }
 
 // slow is a provider whose runs last until they are let go on.
