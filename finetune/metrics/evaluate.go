@@ -2,10 +2,10 @@ package metrics
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/onnxcnn/onnxcnn/features"
@@ -156,16 +156,19 @@ func (r *evaluation) skip(s *features.Skip) {
 // add takes in what the network says of an image.
 func (r *evaluation) add(p features.Prediction) error {
 	e := r.result
+	k := len(p.Scores)
 	if e.Predictions.Classes == nil {
 		if err := r.match(p.Scores); err != nil {
 			return err
 		}
+		// For ImageNet's 50,000 images these are 400 MB, which must not be copied as they grow.
+		e.Predictions.Probabilities = make([]float64, 0, len(r.data.Items)*k)
 	}
-	row := make([]float64, len(p.Scores))
+	n := len(e.Predictions.Probabilities)
+	e.Predictions.Probabilities = slices.Grow(e.Predictions.Probabilities, k)[:n+k]
 	for _, s := range p.Scores {
-		row[s.Class] = s.Probability
+		e.Predictions.Probabilities[n+s.Class] = s.Probability
 	}
-	e.Predictions.Probabilities = append(e.Predictions.Probabilities, row...)
 	e.Predictions.Labels = append(e.Predictions.Labels, r.output[p.Item.Label])
 	e.Predictions.Paths = append(e.Predictions.Paths, p.Item.Path)
 	e.Items = append(e.Items, p.Item)
@@ -200,11 +203,4 @@ func (r *evaluation) match(scores []features.Score) error {
 		r.output[i] = i
 	}
 	return nil
-}
-
-func writeJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
 }

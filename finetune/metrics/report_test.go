@@ -280,12 +280,12 @@ func TestMeanCurve(t *testing.T) {
 }
 
 func TestJSON(t *testing.T) {
-	r := compute(t, metrics.Predictions{Classes: []string{"<a>", "b"}, Labels: []int{0}, Probabilities: []float64{1, 0}}, metrics.Options{})
+	r := compute(t, metrics.Predictions{Classes: []string{"<a>", `b [1,  2] \ "`}, Labels: []int{0}, Probabilities: []float64{1, 0}}, metrics.Options{})
 	var b bytes.Buffer
 	if err := r.WriteJSON(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"auc": null`, `"name": "<a>"`, `"accuracy": 1,`, `"mistakes": []`, `"top_k": []`} {
+	for _, want := range []string{`"auc": null`, `"name": "<a>"`, `"accuracy": 1,`, `"mistakes": []`, `"top_k": []`, "\"confusion\": [\n    [1, 0],\n    [0, 0]\n  ],", `"name": "b [1,  2] \\ \""`} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %s in %s", want, b.String())
 		}
