@@ -29,6 +29,7 @@ var levels = map[string]int{
 	"internal/kernel/ref": 10,
 	"internal/pixel":      10,
 	"internal/npz":        10,
+	"internal/sheet":      10,
 
 	"internal/conv": 20,
 

@@ -67,7 +67,7 @@ func (a *Augment) affine(c *canvas, r *rand.Rand) {
 		c.notef("zoom %.2f", zoom)
 	}
 	if dx != 0 || dy != 0 {
-		c.notef("shift %+.0f, %+.0f", dx, dy)
+		c.notef("shift %+.0f/%+.0f", dx, dy)
 	}
 }
 

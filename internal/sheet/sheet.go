@@ -1,0 +1,207 @@
+// Package sheet puts labelled pictures side by side into one.
+package sheet
+
+import (
+	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"strings"
+	"sync"
+
+	"golang.org/x/image/font"
+	"golang.org/x/image/font/gofont/gobold"
+	"golang.org/x/image/font/gofont/goregular"
+	"golang.org/x/image/font/opentype"
+	"golang.org/x/image/math/fixed"
+)
+
+// Cell is a picture with what is written below it: a line in bold, and text that is broken into lines. A cell without a
+// picture is left empty.
+type Cell struct {
+	Image image.Image
+	Title string
+	Text  string
+}
+
+// Sheet is a grid of cells, all as large as the largest picture, row by row.
+type Sheet struct {
+	Title string // above everything; may be empty
+	Rows  [][]Cell
+}
+
+// maxPixels bounds a sheet: beyond it no viewer is of use.
+const maxPixels = 200_000_000
+
+const (
+	gap   = 12 // between cells and around the sheet
+	above = 4  // between a picture and the text below it
+)
+
+// style is a font at a size.
+type style struct {
+	face   font.Face
+	ascent int
+	line   int // height of a line
+}
+
+// newStyle makes a style of one of the fonts that come with Go.
+func newStyle(ttf []byte, pixels float64) (style, error) {
+	f, err := opentype.Parse(ttf)
+	if err != nil {
+		return style{}, fmt.Errorf("font: %w", err)
+	}
+	face, err := opentype.NewFace(f, &opentype.FaceOptions{Size: pixels, DPI: 72, Hinting: font.HintingFull})
+	if err != nil {
+		return style{}, fmt.Errorf("font: %w", err)
+	}
+	m := face.Metrics()
+	return style{face, m.Ascent.Ceil(), m.Height.Ceil()}, nil
+}
+
+// wrap breaks text at spaces, but for those that do not break, into lines of at most width pixels. A longer word is cut.
+func (s style) wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Split(text, " ") {
+		longer := strings.TrimSpace(line + " " + word)
+		if s.width(longer) <= width {
+			line = longer
+			continue
+		}
+		if line != "" {
+			lines = append(lines, line)
+		}
+		line = s.fit(word, width)
+	}
+	if line != "" {
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// fit cuts text to so many pixels, with dots at its end where something is missing.
+func (s style) fit(text string, width int) string {
+	if s.width(text) <= width {
+		return text
+	}
+	runes := []rune(text)
+	for len(runes) > 0 && s.width(string(runes)+"…") > width {
+		runes = runes[:len(runes)-1]
+	}
+	return string(runes) + "…"
+}
+
+func (s style) width(text string) int { return font.MeasureString(s.face, text).Ceil() }
+
+// write writes a line whose upper edge is at y.
+func (s style) write(dst draw.Image, x, y int, text string, c color.Color) {
+	d := font.Drawer{Dst: dst, Src: image.NewUniform(c), Face: s.face, Dot: fixed.P(x, y+s.ascent)}
+	d.DrawString(text)
+}
+
+// drawing serialises the use of faces, which are not safe for concurrent use.
+var drawing sync.Mutex
+
+var styles = sync.OnceValues(func() (s struct{ head, bold, text style }, err error) {
+	for _, f := range []struct {
+		to     *style
+		ttf    []byte
+		pixels float64
+	}{{&s.head, gobold.TTF, 18}, {&s.bold, gobold.TTF, 13}, {&s.text, goregular.TTF, 12}} {
+		if *f.to, err = newStyle(f.ttf, f.pixels); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+})
+
+// Fits reports whether a sheet of pictures of that size can be drawn, for those who would make the pictures first.
+func Fits(rows, columns, w, h int) error {
+	if float64(rows)*float64(h+gap)*float64(columns)*float64(w+gap) > maxPixels {
+		return fmt.Errorf("a sheet of %d rows and %d columns of %dx%d pixels would have more than %d million pixels", rows, columns, w, h, maxPixels/1_000_000)
+	}
+	return nil
+}
+
+// Draw draws the sheet, black on white.
+func (s Sheet) Draw() (*image.RGBA, error) {
+	use, err := styles()
+	if err != nil {
+		return nil, err
+	}
+	drawing.Lock()
+	defer drawing.Unlock()
+	var cell image.Point
+	columns := 0
+	for _, row := range s.Rows {
+		columns = max(columns, len(row))
+		for _, c := range row {
+			if c.Image != nil {
+				size := c.Image.Bounds().Size()
+				cell.X, cell.Y = max(cell.X, size.X), max(cell.Y, size.Y)
+			}
+		}
+	}
+	if cell.X == 0 || cell.Y == 0 {
+		return nil, fmt.Errorf("a sheet without pictures")
+	}
+	if err := Fits(len(s.Rows), columns, cell.X, cell.Y); err != nil {
+		return nil, err
+	}
+	width := gap + columns*(cell.X+gap)
+
+	// The text of a row decides on its height.
+	type placed struct {
+		y     int
+		title []string
+		lines [][]string
+	}
+	rows := make([]placed, len(s.Rows))
+	y := gap
+	head := use.head.wrap(s.Title, width-2*gap)
+	y += len(head) * use.head.line
+	if len(head) > 0 {
+		y += gap
+	}
+	for i, row := range s.Rows {
+		p := placed{y: y}
+		text := 0
+		for _, c := range row {
+			p.title = append(p.title, use.bold.fit(c.Title, cell.X))
+			lines := use.text.wrap(c.Text, cell.X)
+			p.lines = append(p.lines, lines)
+			height := len(lines) * use.text.line
+			if c.Title != "" {
+				height += use.bold.line
+			}
+			text = max(text, height)
+		}
+		rows[i] = p
+		y += cell.Y + above + text + gap
+	}
+	dst := image.NewRGBA(image.Rect(0, 0, width, y))
+	draw.Draw(dst, dst.Bounds(), image.White, image.Point{}, draw.Src)
+	for i, line := range head {
+		use.head.write(dst, gap, gap+i*use.head.line, line, color.Black)
+	}
+	for i, row := range s.Rows {
+		for j, c := range row {
+			x, y := gap+j*(cell.X+gap), rows[i].y
+			if c.Image != nil {
+				b := c.Image.Bounds()
+				draw.Draw(dst, image.Rect(x, y, x+b.Dx(), y+b.Dy()), c.Image, b.Min, draw.Over)
+			}
+			y += cell.Y + above
+			if c.Title != "" {
+				use.bold.write(dst, x, y, rows[i].title[j], color.Black)
+				y += use.bold.line
+			}
+			for _, line := range rows[i].lines[j] {
+				use.text.write(dst, x, y, line, color.Gray{70})
+				y += use.text.line
+			}
+		}
+	}
+	return dst, nil
+}
