@@ -1,0 +1,116 @@
+package finetune_test
+
+import (
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/onnxcnn/onnxcnn/finetune"
+	"github.com/onnxcnn/onnxcnn/internal/reftest"
+)
+
+// TestSplitVGG16 counts the parameters of the usual setting: VGG16 at 150x150, flattened to 8192, from conv3_1 on.
+func TestSplitVGG16(t *testing.T) {
+	m := open(t, reftest.Model(t, "vgg16")+".onnx")
+	for _, c := range []struct {
+		from           string
+		trained, total int
+		cut            string
+	}{
+		{"10", 16552193, 16812353, ""},
+		{"none", 2097665, 16812353, ""},
+		{"all", 16812353, 16812353, "input"},
+	} {
+		n, err := finetune.Split(m, 1, finetune.NetOptions{Head: "256,relu", UnfreezeFrom: c.from, Shape: []int{3, 150, 150}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n.Trained != c.trained || n.Trained+n.Frozen != c.total {
+			t.Errorf("from %s: %d of %d parameters are trained, want %d of %d", c.from, n.Trained, n.Trained+n.Frozen, c.trained, c.total)
+		}
+		if w := n.Model.Graph.Initializer("head.0.weight"); w == nil || !slices.Equal(w.Shape, []int{256, 8192}) {
+			t.Errorf("from %s: the head's first weight is %v", c.from, w)
+		}
+	}
+}
+
+// TestSplitResNet50 takes blocks by name; the head gets 2048 averages.
+func TestSplitResNet50(t *testing.T) {
+	m := open(t, reftest.Model(t, "resnet50")+".bn.onnx")
+	n, err := finetune.Split(m, 5, finetune.NetOptions{UnfreezeFrom: "layer4"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := n.Model.Graph.Initializer("head.0.weight"); w == nil || !slices.Equal(w.Shape, []int{5, 2048}) {
+		t.Errorf("the head's weight is %v", w)
+	}
+	for _, p := range n.Params {
+		if p.Base && !strings.Contains(p.Name, "layer4.") {
+			t.Errorf("%q is trained", p.Name)
+		}
+	}
+	if len(n.Params) != 12 { // ten convolutions, and the head's two
+		t.Errorf("%d weights are trained", len(n.Params))
+	}
+}
+
+func TestSplitRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		outputs int
+		o       finetune.NetOptions
+		message string
+	}{
+		{"nothing left to train", 2, finetune.NetOptions{UnfreezeFrom: "13"}, `unfreezing from "13" trains nothing of the base: the last layer with weights is 11`},
+		{"only a normalisation, frozen", 2, finetune.NetOptions{UnfreezeFrom: "11"}, `unfreezing from "11" trains nothing`},
+		{"no such layer", 2, finetune.NetOptions{UnfreezeFrom: "layr"}, `there is no layer "layr"`},
+		{"number", 2, finetune.NetOptions{UnfreezeFrom: "99"}, "there is no layer 99"},
+		{"no outputs", 0, finetune.NetOptions{}, "0 outputs"},
+		{"head", 2, finetune.NetOptions{Head: "256,rely"}, `"rely"`},
+		{"dropout", 2, finetune.NetOptions{Head: "dropout=1"}, "dropout=1"},
+		{"units", 2, finetune.NetOptions{Head: "0"}, `"0"`},
+		{"pool", 2, finetune.NetOptions{Pool: "mean"}, `"mean"`},
+		{"normalisation", 2, finetune.NetOptions{BN: "on"}, `"on"`},
+		{"own head of another size", 3, finetune.NetOptions{Head: "keep"}, "own head gives [1 7], and 3 outputs are wanted"},
+		{"base", 2, finetune.NetOptions{At: "nowhere"}, `"nowhere"`},
+	} {
+		_, err := finetune.Split(backbone(t), c.outputs, c.o)
+		if err == nil || !strings.Contains(err.Error(), c.message) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.message)
+		}
+		var empty *finetune.EmptySelectionError
+		if strings.Contains(c.message, "trains nothing") != errors.As(err, &empty) {
+			t.Errorf("%s: type %T", c.name, err)
+		}
+	}
+}
+
+// TestHeadWeights are drawn as PyTorch's Linear draws them: evenly from ±1/sqrt(in), the same for the same seed.
+func TestHeadWeights(t *testing.T) {
+	weights := func(seed uint64) []float32 {
+		n, err := finetune.Split(backbone(t), 4, finetune.NetOptions{Head: "512,relu", Seed: seed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n.Model.Graph.Initializer("head.0.weight").Float32s()
+	}
+	w := weights(1)
+	if !slices.Equal(w, weights(1)) || slices.Equal(w, weights(2)) {
+		t.Error("the seed does not decide on the weights")
+	}
+	bound := 1 / math.Sqrt(128)
+	sum, squares := 0.0, 0.0
+	for _, v := range w {
+		if math.Abs(float64(v)) > bound {
+			t.Fatalf("%v is beyond %v", v, bound)
+		}
+		sum += float64(v)
+		squares += float64(v) * float64(v)
+	}
+	n := float64(len(w))
+	if mean, sd := sum/n, math.Sqrt(squares/n); math.Abs(mean) > 0.01*bound || math.Abs(sd-bound/math.Sqrt(3)) > 0.01*bound {
+		t.Errorf("mean %v, deviation %v; want 0 and %v", mean, sd, bound/math.Sqrt(3))
+	}
+}
