@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/onnxcnn/onnxcnn/features"
+	"github.com/onnxcnn/onnxcnn/finetune/metrics"
 	"github.com/onnxcnn/onnxcnn/onnx"
 	"github.com/onnxcnn/onnxcnn/zoo"
 )
@@ -38,7 +39,8 @@ type Result struct {
 	Early   bool // patience ended it
 	Skipped []error
 	Check   Check
-	Model   string // the file
+	Report  *metrics.Report // of Model on the images of validation
+	Model   string          // the file
 	Head    string
 }
 
@@ -411,6 +413,9 @@ func (r *run) finish(ctx context.Context, early bool) (*Result, error) {
 	defer r.trainer.restore(last)
 	var err error
 	if res.Check, err = r.export(ctx, res); err != nil {
+		return nil, err
+	}
+	if err := r.evaluate(ctx, res); err != nil {
 		return nil, err
 	}
 	if err := errors.Join(r.dir.writeHistory(r.history), r.dir.writeCurves(r.history), r.dir.writeJSON("run.json", r.report(res))); err != nil {

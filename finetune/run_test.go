@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,7 +60,10 @@ func TestRun(t *testing.T) {
 			if best := res.History[res.Best-1]; best.ValAcc < 0.75 {
 				t.Errorf("accuracy %v after %d epochs: %+v", best.ValAcc, len(res.History), res.History)
 			}
-			exists(t, dir, "model.onnx", "head.onnx", "checkpoint.safetensors", "history.csv", "history.json", "curves.png", "run.json")
+			exists(t, dir, "model.onnx", "head.onnx", "checkpoint.safetensors", "history.csv", "history.json", "curves.png", "run.json", "report.json", "confusion.png")
+			if best := res.History[res.Best-1]; math.Abs(res.Report.Accuracy-best.ValAcc) > 1e-9 {
+				t.Errorf("the report says accuracy %v, the history %v", res.Report.Accuracy, best.ValAcc)
+			}
 			if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) > 0 {
 				t.Errorf("left behind: %v", left)
 			}

@@ -24,9 +24,9 @@ replaced by a head for the new classes. By default only the head is trained: --u
 number N on as well ("onnxcnn layers MODEL" shows the numbers; a name or a block such as layer4 will do).
 
 RUN is a folder that gets model.onnx (the best epoch, with class names and recipe, verified after writing), head.onnx,
-checkpoint.safetensors, history.csv, history.json, curves.png and run.json. A run that was interrupted goes on with
---resume, to the same result as if it had not been. Images that cannot be read are named and left out, and the exit
-status is 3.
+checkpoint.safetensors, history.csv, history.json, curves.png, report.json and confusion.png (how good it is on the
+images of validation) and run.json. A run that was interrupted goes on with --resume, to the same result as if it had
+not been. Images that cannot be read are named and left out, and the exit status is 3.
 
   onnxcnn finetune resnet50.onnx photos -o run --recipe torchvision-v1
   onnxcnn finetune vgg16.onnx photos -o run --recipe torchvision-v1 --image-size 150 --head 256,relu --unfreeze-from 24 --augment standard
