@@ -67,17 +67,20 @@ func (w *walker) ofShapes(value string) bool {
 	if n.OpType == "Shape" || n.OpType == "Size" {
 		return true
 	}
-	found := false
+	known, seen := w.shapes[value]
+	if seen {
+		return known
+	}
 	for in := range n.Uses() {
-		switch {
-		case w.constant(in):
-		case w.ofShapes(in):
-			found = true
-		default:
-			return false
+		if w.constant(in) {
+			continue
+		}
+		if known = w.ofShapes(in); !known {
+			break
 		}
 	}
-	return found
+	w.shapes[value] = known
+	return known
 }
 
 // suffixModel makes a model of the suffix's nodes, with weights in place of the network's own. Its inputs are the cut and

@@ -13,10 +13,13 @@ type walker struct {
 	g       *onnx.Graph
 	node    map[string]*onnx.Node   // by what it computes
 	weights map[string]*onnx.Tensor // initializers
+
+	constants map[string]bool // what is known of values
+	shapes    map[string]bool
 }
 
 func newWalker(g *onnx.Graph) *walker {
-	w := &walker{g: g, node: map[string]*onnx.Node{}, weights: map[string]*onnx.Tensor{}}
+	w := &walker{g: g, node: map[string]*onnx.Node{}, weights: map[string]*onnx.Tensor{}, constants: map[string]bool{}, shapes: map[string]bool{}}
 	for _, t := range g.Initializers {
 		w.weights[t.Name] = t
 	}
@@ -57,12 +60,18 @@ func (w *walker) constant(value string) bool {
 	if n == nil {
 		return false
 	}
+	known, seen := w.constants[value]
+	if seen {
+		return known
+	}
+	known = true
 	for in := range n.Uses() {
-		if !w.constant(in) {
-			return false
+		if known = w.constant(in); !known {
+			break
 		}
 	}
-	return true
+	w.constants[value] = known
+	return known
 }
 
 // paramInputs are the inputs that are weights to train, by operator; for elementwise ones all that are constant and
