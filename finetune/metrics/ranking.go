@@ -24,13 +24,22 @@ func (r *Report) rankClasses(p *Predictions) {
 	var done sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), k) {
 		done.Go(func() {
-			keys := make([]uint64, len(p.Labels))
+			// Some classes at a time: a row's probabilities lie side by side, those of a class far from each other.
+			const together = 8
+			keys := make([][]uint64, together)
+			for i := range keys {
+				keys[i] = make([]uint64, len(p.Labels))
+			}
 			for {
-				c := int(next.Add(1)) - 1
-				if c >= k {
+				from := int(next.Add(together)) - together
+				if from >= k {
 					return
 				}
-				grids[c] = r.Classes[c].rank(p, c, keys)
+				some := keys[:min(together, k-from)]
+				p.sortKeys(from, some)
+				for i, sorted := range some {
+					grids[from+i] = r.Classes[from+i].rank(sorted)
+				}
 			}
 		})
 	}
@@ -66,24 +75,33 @@ const gridPoints = 101
 
 func gridAt(i int) float64 { return float64(i) / (gridPoints - 1) }
 
-// rank computes the curve, the area under it and the average precision of class k, and returns the true positive
-// rates at the points of the grid. Keys is memory for as many as there are samples.
-func (c *Class) rank(p *Predictions, k int, keys []uint64) []float64 {
+// sortKeys fills each list of keys with the probabilities of a class, from class from on, in rising order. Without a
+// sign their bits sort as they do; the lowest bit of a key says whether the sample is one of the class.
+func (p *Predictions) sortKeys(from int, keys [][]uint64) {
+	for i, label := range p.Labels {
+		row := p.Row(i)[from:]
+		for k, list := range keys {
+			list[i] = math.Float64bits(max(row[k], 0)) << 1
+			if label == from+k {
+				list[i]++
+			}
+		}
+	}
+	for _, list := range keys {
+		slices.Sort(list)
+	}
+}
+
+// rank computes the curve, the area under it and the average precision of a class from its sorted keys, and returns the
+// true positive rates at the points of the grid.
+func (c *Class) rank(keys []uint64) []float64 {
 	c.ROC = Curve{FPR: []float64{}, TPR: []float64{}}
 	c.AUC, c.AveragePrecision = Value(math.NaN()), Value(math.NaN())
 	positives := c.Support
-	negatives := len(p.Labels) - positives
+	negatives := len(keys) - positives
 	if positives == 0 {
 		return nil
 	}
-	// Without a sign their bits sort as they do; the lowest bit says whose it is.
-	for i, label := range p.Labels {
-		keys[i] = math.Float64bits(max(p.Row(i)[k], 0)) << 1
-		if label == k {
-			keys[i]++
-		}
-	}
-	slices.Sort(keys)
 	area, precision := 0.0, 0.0
 	tp, fp := 0, 0
 	all := Curve{FPR: []float64{0}, TPR: []float64{0}}
