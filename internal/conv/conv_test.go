@@ -54,6 +54,8 @@ var shapes = []struct {
 	{"padding only", shapeOf(1, 4, 4, 1, ints(1, 1), ints(1, 1), ints(4, 4), ints(1, 1), ints(4, 4)), GEMM},
 	{"1-D", shapeOf(2, 12, 10, 1, ints(50), ints(5), ints(1), ints(2), ints(4)), GEMM},
 	{"3-D", shapeOf(2, 6, 10, 1, ints(5, 6, 7), ints(3, 2, 3), ints(1, 2, 1), ints(1, 1, 2), ints(1, 1, 2)), GEMM},
+	{"3-D, a slice of padding", &Shape{N: 1, C: 4, M: 5, Groups: 1, In: ints(1, 9, 9), Out: ints(2, 4, 4), Kernel: ints(1, 3, 3), Stride: ints(1, 2, 2), Dilation: ints(1, 1, 1), Pad: ints(0, 0, 0)}, GEMM},
+	{"3-D depthwise, a slice of padding", &Shape{N: 1, C: 4, M: 4, Groups: 4, In: ints(1, 9, 9), Out: ints(2, 7, 7), Kernel: ints(1, 3, 3), Stride: ints(1, 1, 1), Dilation: ints(1, 1, 1), Pad: ints(0, 0, 0)}, Depthwise},
 	{"4-D", shapeOf(1, 2, 3, 1, ints(3, 4, 3, 4), ints(2, 2, 1, 3), ints(1, 1, 1, 2), ints(1, 1, 1, 1), ints(1, 0, 0, 1)), Direct},
 	{"depthwise 3x3", shapeOf(2, 11, 11, 11, ints(19, 37), ints(3, 3), ints(1, 1), ints(1, 1), ints(1, 1)), Depthwise},
 	{"depthwise 3x3, stride 2", shapeOf(2, 11, 11, 11, ints(19, 37), ints(3, 3), ints(2, 2), ints(1, 1), ints(1, 1)), Depthwise},

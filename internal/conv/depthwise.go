@@ -71,7 +71,7 @@ func (p *planes) load(x []float32) {
 func (p *planes) convolve(w, y []float32, bias float32) {
 	for z := range p.out[0] {
 		x, offs, ws := p.x, p.tap, w
-		if p.in[0] > 1 || p.ker[0] > 1 || p.pad[0] > 0 {
+		if p.in[0] > 1 || p.out[0] > 1 || p.ker[0] > 1 || p.pad[0] != 0 {
 			offs, ws = p.inside(z, w)
 		}
 		out := y[z*p.out[1]*p.out[2]:][:p.out[1]*p.out[2]]

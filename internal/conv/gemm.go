@@ -61,7 +61,7 @@ const (
 // spreadPays decides whether to copy the input into a spread layout first. It costs one pass over the input, and saves
 // gathering elements one by one where the stride is not 1.
 func spreadPays(g *geometry) bool {
-	if g.taps == 1 || g.in[0] > 1 || g.ker[0] > 1 || g.pad[0] > 0 || g.stride[2] == 1 && g.c/g.groups >= fewChannels {
+	if g.taps == 1 || g.in[0] > 1 || g.out[0] > 1 || g.ker[0] > 1 || g.pad[0] != 0 || g.stride[2] == 1 && g.c/g.groups >= fewChannels {
 		return false
 	}
 	return g.n*g.c*newSpread(g).slice <= mostSpread

@@ -81,6 +81,11 @@ func TestGradients(t *testing.T) {
 		}
 		rows = append(rows, row{fmt.Sprintf("random %d", i), s})
 	}
+	// Slices that only padding reaches.
+	for _, groups := range []int{1, 2, 4} {
+		rows = append(rows, row{fmt.Sprint("one slice, more outputs, groups ", groups), &Shape{N: 2, C: 4, M: 4, Groups: groups, In: ints(3, 7, 6), Out: ints(1, 3, 6),
+			Kernel: ints(2, 2, 1), Stride: ints(1, 3, 1), Dilation: ints(2, 1, 1), Pad: ints(0, 0, 0)}})
+	}
 	rows = append(rows,
 		row{"weights over several passes", shapeOf(5, 40, 7, 1, ints(100, 120), ints(1, 2), ints(1, 1), ints(1, 1), ints(0, 1))})
 	for _, c := range rows {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/onnxcnn/onnxcnn/internal/conv"
 	"github.com/onnxcnn/onnxcnn/internal/kernel"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
@@ -142,122 +143,42 @@ func (c convTranspose) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 	if err != nil {
 		return err
 	}
-	var bias *onnx.Tensor
-	if len(in) > 2 {
-		bias = in[2]
+	// It is the input's gradient of the convolution that turns y into x.
+	first := 0
+	if g.in[0] == 1 && g.out[0] == 1 && g.kernel[0] == 1 {
+		first = 1 // an axis less suits more algorithms
 	}
+	s := &conv.Shape{N: g.n, C: g.m, M: g.c, Groups: g.group, In: g.out[first:], Out: g.in[first:], Kernel: g.kernel[first:],
+		Stride: g.stride[first:], Dilation: g.dilation[first:], Pad: g.at[first:]}
+	plane := prod(g.out[:])
+	grain := max(1, 1<<14/plane)
 	if in[0].Type == onnx.Double {
-		convTransposeOf[float64](rt, &g, in[0], in[1], bias, out[0])
-	} else {
-		convTransposeOf[float32](rt, &g, in[0], in[1], bias, out[0])
+		y := onnx.Data[float64](out[0])
+		conv.PlainInputGrad(rt.Pool, s, onnx.Data[float64](in[0]), onnx.Data[float64](in[1]), y)
+		if in[2] != nil {
+			bias := onnx.Data[float64](in[2])
+			rt.Pool.For(g.n*g.m, grain, func(lo, hi int) {
+				for i := lo; i < hi; i++ {
+					b := bias[i%g.m]
+					channel := y[i*plane:][:plane]
+					for j := range channel {
+						channel[j] += b
+					}
+				}
+			})
+		}
+		return nil
+	}
+	t, y := kernel.Default(), out[0].Float32s()
+	conv.InputGrad(t, rt.Pool, rt.Scratch, s, in[0].Float32s(), in[1].Float32s(), y)
+	if in[2] != nil {
+		bias := in[2].Float32s()
+		rt.Pool.For(g.n*g.m, grain, func(lo, hi int) {
+			for i := lo; i < hi; i++ {
+				channel := y[i*plane:][:plane]
+				t.ScaleShift(channel, channel, 1, bias[i%g.m])
+			}
+		})
 	}
 	return nil
-}
-
-// convTransposeOf computes one output channel of one picture at a time, in two steps for each position of the kernel:
-// the sum over the input channels, as large as a channel of the input, then its addition to the output.
-func convTransposeOf[T float](rt *Runtime, g *convTransposeShape, in, weight, bias, out *onnx.Tensor) {
-	x, w, y := onnx.Data[T](in), onnx.Data[T](weight), onnx.Data[T](out)
-	inPlane, outPlane, taps := prod(g.in[:]), prod(g.out[:]), prod(g.kernel[:])
-	perGroup, inGroup := g.m/g.group, g.c/g.group
-	add := axpy4[T]()
-	sums := make([]T, rt.Pool.Threads()*inPlane)
-	rt.Pool.ForWorker(g.n*g.m, max(1, 1<<14/max(inPlane*taps*inGroup, outPlane)), func(worker, lo, hi int) {
-		sum := sums[worker*inPlane:][:inPlane]
-		for i := lo; i < hi; i++ {
-			n, m := i/g.m, i%g.m
-			plane := y[i*outPlane:][:outPlane]
-			var start T
-			if bias != nil {
-				start = onnx.Data[T](bias)[m]
-			}
-			for j := range plane {
-				plane[j] = start
-			}
-			first := m / perGroup * inGroup // first input channel of the group
-			for tap := range taps {
-				clear(sum)
-				weights := w[(first*perGroup+m%perGroup)*taps+tap:]
-				addChannels(sum, x[(n*g.c+first)*inPlane:], weights, inGroup, perGroup*taps, add)
-				scatterTap(g, plane, sum, tap)
-			}
-		}
-	})
-}
-
-// addChannels adds up channels of x, each times its weight; weights lie stride apart.
-func addChannels[T float](sum, x, weights []T, channels, stride int, axpy4 func(dst, x []T, ld int, a *[4]T)) {
-	size := len(sum)
-	c := 0
-	for ; c+4 <= channels; c += 4 {
-		a := [4]T{weights[c*stride], weights[(c+1)*stride], weights[(c+2)*stride], weights[(c+3)*stride]}
-		axpy4(sum, x[c*size:], size, &a)
-	}
-	for ; c < channels; c++ {
-		a := weights[c*stride]
-		for i, v := range x[c*size:][:size] {
-			sum[i] += a * v
-		}
-	}
-}
-
-// axpy4 returns the loop dst += a[0]*x + a[1]*x[ld:] + a[2]*x[2*ld:] + a[3]*x[3*ld:].
-func axpy4[T float]() func(dst, x []T, ld int, a *[4]T) {
-	if f, ok := any(kernel.Default().Axpy4).(func(dst, x []T, ld int, a *[4]T)); ok {
-		return f
-	}
-	return func(dst, x []T, ld int, a *[4]T) {
-		n := len(dst)
-		x0, x1, x2, x3 := x[:n], x[ld:][:n], x[2*ld:][:n], x[3*ld:][:n]
-		for i := range dst {
-			dst[i] += a[0]*x0[i] + a[1]*x1[i] + a[2]*x2[i] + a[3]*x3[i]
-		}
-	}
-}
-
-// scatterTap adds what one position of the kernel gives to an output channel.
-func scatterTap[T float](g *convTransposeShape, plane, sum []T, tap int) {
-	kw := tap % g.kernel[2]
-	kh := tap / g.kernel[2] % g.kernel[1]
-	kd := tap / g.kernel[2] / g.kernel[1]
-	dLo, dHi, dAt := g.reach(0, kd)
-	hLo, hHi, hAt := g.reach(1, kh)
-	wLo, wHi, wAt := g.reach(2, kw)
-	if wLo >= wHi {
-		return
-	}
-	stride := g.stride[2]
-	for d := dLo; d < dHi; d++ {
-		for h := hLo; h < hHi; h++ {
-			from := sum[(d*g.in[1]+h)*g.in[2]:][wLo:wHi]
-			to := plane[((d*g.stride[0]+dAt)*g.out[1]+h*g.stride[1]+hAt)*g.out[2]+wLo*stride+wAt:]
-			if stride == 1 {
-				to = to[:len(from)]
-				for i, v := range from {
-					to[i] += v
-				}
-				continue
-			}
-			at := 0
-			for _, v := range from {
-				to[at] += v
-				at += stride
-			}
-		}
-	}
-}
-
-// reach returns which inputs [lo,hi) of an axis a position of the kernel brings to an output that exists: input i to
-// output i*stride + at.
-func (g *convTransposeShape) reach(axis, k int) (lo, hi, at int) {
-	at = k*g.dilation[axis] - g.at[axis]
-	s := g.stride[axis]
-	if at < 0 {
-		lo = (-at + s - 1) / s
-	}
-	hi = g.in[axis]
-	if room := g.out[axis] - at; room <= (hi-1)*s {
-		hi = max((room+s-1)/s, 0)
-	}
-	return lo, hi, at
 }
