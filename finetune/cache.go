@@ -33,7 +33,7 @@ func newCache(cut []string, shapes map[string][]int, n, limit int, dir string) (
 		return nil, err
 	}
 	// Where the system lets an open file lose its name, nothing is left of it even if the process is killed.
-	os.Remove(f.Name()) //nolint:errcheck // close tries again
+	os.Remove(f.Name())
 	c.file = f
 	return c, nil
 }
@@ -42,7 +42,7 @@ func newCache(cut []string, shapes map[string][]int, n, limit int, dir string) (
 func (c *cache) close() {
 	if c != nil && c.file != nil {
 		c.file.Close()
-		os.Remove(c.file.Name()) //nolint:errcheck // it has lost its name already, on most systems
+		os.Remove(c.file.Name())
 	}
 }
 
