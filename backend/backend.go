@@ -24,8 +24,12 @@ type Options struct {
 	Threads  int              // 0: one a processor
 	Outputs  []string         // names of values to compute instead of the graph's outputs; any inner value
 	Shapes   map[string][]int // declares inputs anew, say for another image size; -1 is a free dimension
+	Profile  func(Timing)     // told of each step that a run computes, as it computes it; may be nil, and only native has it
 	Warn     func(string)     // told of what is accepted although the specification does not have it; may be nil
 }
+
+// Timing is how long one step of a run took.
+type Timing = native.Timing
 
 // Session is an opened model. It is safe for concurrent use.
 type Session interface {
@@ -56,7 +60,7 @@ func openNative(m *onnx.Model, o Options) (Session, error) {
 	if o.Provider != "" {
 		return nil, fmt.Errorf("provider native has no option %q", o.Provider)
 	}
-	return native.Open(m, native.Options{Threads: o.Threads, Outputs: o.Outputs, Shapes: o.Shapes, Warn: o.Warn})
+	return native.Open(m, native.Options{Threads: o.Threads, Outputs: o.Outputs, Shapes: o.Shapes, Profile: o.Profile, Warn: o.Warn})
 }
 
 // session keeps Run and Close of a provider's session apart.

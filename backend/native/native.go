@@ -20,8 +20,12 @@ type Options struct {
 	Outputs []string         // values to compute instead of the graph's outputs
 	Shapes  map[string][]int // declares inputs anew; -1 is a free dimension
 	Warn    func(string)     // told of what is accepted although the specification does not have it; may be nil
+	Profile func(Timing)     // told of each step of a run; may be nil
 	NoFuse  bool             // run every node as it is in the file
 }
+
+// Timing is how long one step of a run took.
+type Timing = graph.Timing
 
 // Session is an opened model. It is safe for concurrent use.
 type Session struct {
@@ -43,7 +47,7 @@ func Open(m *onnx.Model, o Options) (*Session, error) {
 	if _, err := cpu.Selected(); err != nil {
 		return nil, err
 	}
-	prog, err := graph.Compile(m, graph.Options{Outputs: o.Outputs, Shapes: o.Shapes, Pool: par.Shared(o.Threads), Warn: o.Warn, NoFuse: o.NoFuse})
+	prog, err := graph.Compile(m, graph.Options{Outputs: o.Outputs, Shapes: o.Shapes, Pool: par.Shared(o.Threads), Warn: o.Warn, Profile: o.Profile, NoFuse: o.NoFuse})
 	if err != nil {
 		return nil, s.wrap(err)
 	}

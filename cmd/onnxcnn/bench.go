@@ -35,7 +35,11 @@ The columns: seconds to read the file and prepare it (open), to run it for the f
 and shortest time of the runs after that, images a second at the median, the process's peak memory, and
 the first provider's median over this one's (ratio: above 1 means that this one is faster).
 
+With --profile the model runs in this process instead, and the table has the median time of each layer, its
+share, the algorithm and the GFLOP/s (two operations a multiply-add), then the sums by operator and algorithm.
+
    onnxcnn bench resnet50.onnx --batch 8
+   onnxcnn bench resnet50.onnx --batch 8 --profile
    onnxcnn bench resnet50.onnx --batch 1,8 --provider native,ort --threads 2 --json`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "batch", Value: "1", Usage: "images a run: `N`, or several numbers with commas between"},
@@ -44,6 +48,7 @@ the first provider's median over this one's (ratio: above 1 means that this one 
 			&cli.StringFlag{Name: "provider", Value: "native", Category: sharedCategory,
 				Usage: "what to measure: `NAMES` with commas between, of native, ort, ..."},
 			threadsFlag(), seedFlag(), quietFlag(), jsonFlag(),
+			&cli.BoolFlag{Name: "profile", Usage: "print how the engine's own time divides between the layers"},
 			&cli.BoolFlag{Name: "worker", Hidden: true},
 		},
 		Action: runBench,
@@ -80,6 +85,9 @@ func runBench(c *cli.Context) error {
 	}
 	if c.Bool("worker") {
 		return benchWorker(c, path, batches[0])
+	}
+	if c.Bool("profile") {
+		return benchProfile(c, path, batches)
 	}
 	providers := splitProviders(c.String("provider"))
 	for _, p := range providers {

@@ -239,7 +239,11 @@ func (p *Program) execute(ctx context.Context, sp *spec, f *frame, in, into []*o
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if err := p.runStep(sp, f, k); err != nil {
+		step := p.runStep
+		if p.profile != nil {
+			step = p.timeStep
+		}
+		if err := step(sp, f, k); err != nil {
 			if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 				return nil, err
 			}

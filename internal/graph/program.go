@@ -19,6 +19,7 @@ type Options struct {
 	Pool    *par.Pool
 	Warn    func(string) // told of what is accepted although the specification does not have it
 	NoFuse  bool         // keep every node as it is in the file
+	Profile func(Timing) // told of each step that a run computes, by the goroutine that runs it; nil: nothing is timed
 	Limit   int          // bytes that a value, and a run, may take; 0: 64 GiB
 }
 
@@ -42,6 +43,7 @@ type Program struct {
 	steps   []step
 	pool    *par.Pool
 	limit   int // bytes that a value, and a run, may take
+	profile func(Timing)
 
 	ownInputs int // of a sub-graph: inputs before the captured values
 
@@ -166,7 +168,7 @@ func (w *work) rewrite(outputs []*onnx.Value, o Options) (*Program, error) {
 // draft makes the operators of all nodes, without preparing them and without sub-graphs: shapes can be inferred, but
 // nothing can run. It collects the errors of all.
 func (w *work) draft(outputs []*onnx.Value, o Options) (*Program, error) {
-	p := &Program{inputs: w.inputs, outputs: outputs, pool: o.Pool, limit: o.limit()}
+	p := &Program{inputs: w.inputs, outputs: outputs, pool: o.Pool, limit: o.limit(), profile: o.Profile}
 	ids := map[string]int{"": -1}
 	id := func(name string) int {
 		i, ok := ids[name]

@@ -75,9 +75,7 @@ func (t *Table) Apply(a Activation, x []float32) {
 			}
 		}
 	case Sigmoid:
-		for i, v := range x {
-			x[i] = SigmoidF(v)
-		}
+		t.Sigmoid(x, x)
 	case Tanh:
 		for i, v := range x {
 			x[i] = TanhF(v)
@@ -91,9 +89,7 @@ func (t *Table) Apply(a Activation, x []float32) {
 			x[i] = v * clamp(a.A*v+a.B, 0, 1)
 		}
 	case Silu:
-		for i, v := range x {
-			x[i] = v * SigmoidF(v)
-		}
+		t.Silu(x, x)
 	}
 }
 

@@ -2503,3 +2503,804 @@ rows:
 	JNZ          vector
 	VZEROUPPER
 	RET
+
+// func avx2Sigmoid(dst []float32, x []float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·avx2Sigmoid(SB), NOSPLIT, $0-48
+	MOVQ dst_base+0(FP), AX
+	MOVQ dst_len+8(FP), CX
+	MOVQ x_base+24(FP), DX
+
+wide:
+	CMPQ         CX, $0x10
+	JL           wideend
+	VMOVUPS      (DX), Y0
+	VMOVUPS      32(DX), Y1
+	VCMPPS       $0x01, avx2vc2b00000<>+0(SB), Y0, Y2
+	VXORPS       avx2v80000000<>+0(SB), Y0, Y0
+	VMOVUPS      avx2vc2ae0000<>+0(SB), Y4
+	VMAXPS       Y0, Y4, Y0
+	VMOVUPS      avx2v42b00000<>+0(SB), Y4
+	VMINPS       Y0, Y4, Y0
+	VMOVUPS      avx2v4b400000<>+0(SB), Y4
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y0, Y4
+	VSUBPS       avx2v4b400000<>+0(SB), Y4, Y5
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y5, Y0
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y5, Y0
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y5
+	VFMADD213PS  avx2v3c091df0<>+0(SB), Y0, Y5
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y0, Y5
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y0, Y5
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y0, Y5
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y0, Y5
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y0, Y5
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       Y4, Y5, Y5
+	VMOVUPS      avx2v3f800000<>+0(SB), Y0
+	VADDPS       Y0, Y5, Y5
+	VDIVPS       Y5, Y0, Y5
+	VANDNPS      Y5, Y2, Y5
+	VCMPPS       $0x01, avx2vc2b00000<>+0(SB), Y1, Y0
+	VXORPS       avx2v80000000<>+0(SB), Y1, Y1
+	VMOVUPS      avx2vc2ae0000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMOVUPS      avx2v42b00000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMOVUPS      avx2v4b400000<>+0(SB), Y2
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y1, Y2
+	VSUBPS       avx2v4b400000<>+0(SB), Y2, Y4
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y4, Y1
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y4, Y1
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y4
+	VFMADD213PS  avx2v3c091df0<>+0(SB), Y1, Y4
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y1, Y4
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y1, Y4
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y1, Y4
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y1, Y4
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y1, Y4
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VMOVUPS      avx2v3f800000<>+0(SB), Y1
+	VADDPS       Y1, Y4, Y4
+	VDIVPS       Y4, Y1, Y4
+	VANDNPS      Y4, Y0, Y4
+	VMOVUPS      Y5, (AX)
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x10, CX
+	JMP          wide
+
+wideend:
+vector:
+	CMPQ         CX, $0x08
+	JL           vectorend
+	VMOVUPS      (DX), Y0
+	VCMPPS       $0x01, avx2vc2b00000<>+0(SB), Y0, Y1
+	VXORPS       avx2v80000000<>+0(SB), Y0, Y0
+	VMOVUPS      avx2vc2ae0000<>+0(SB), Y2
+	VMAXPS       Y0, Y2, Y0
+	VMOVUPS      avx2v42b00000<>+0(SB), Y2
+	VMINPS       Y0, Y2, Y0
+	VMOVUPS      avx2v4b400000<>+0(SB), Y2
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y0, Y2
+	VSUBPS       avx2v4b400000<>+0(SB), Y2, Y4
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y4, Y0
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y4, Y0
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y4
+	VFMADD213PS  avx2v3c091df0<>+0(SB), Y0, Y4
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y0, Y4
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y0, Y4
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y0, Y4
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y0, Y4
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y0, Y4
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VMOVUPS      avx2v3f800000<>+0(SB), Y0
+	VADDPS       Y0, Y4, Y4
+	VDIVPS       Y4, Y0, Y4
+	VANDNPS      Y4, Y1, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x08, CX
+	JMP          vector
+
+vectorend:
+element:
+	CMPQ         CX, $0x01
+	JL           elementend
+	VMOVSS       (DX), X3
+	VCMPPS       $0x01, avx2vc2b00000<>+0(SB), Y3, Y0
+	VXORPS       avx2v80000000<>+0(SB), Y3, Y1
+	VMOVUPS      avx2vc2ae0000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMOVUPS      avx2v42b00000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMOVUPS      avx2v4b400000<>+0(SB), Y2
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y1, Y2
+	VSUBPS       avx2v4b400000<>+0(SB), Y2, Y4
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y4, Y1
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y4, Y1
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y4
+	VFMADD213PS  avx2v3c091df0<>+0(SB), Y1, Y4
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y1, Y4
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y1, Y4
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y1, Y4
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y1, Y4
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y1, Y4
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VMOVUPS      avx2v3f800000<>+0(SB), Y1
+	VADDPS       Y1, Y4, Y4
+	VDIVPS       Y4, Y1, Y4
+	VANDNPS      Y4, Y0, Y4
+	VMOVSS       X4, (AX)
+	ADDQ         $0x00000004, AX
+	ADDQ         $0x00000004, DX
+	SUBQ         $0x01, CX
+	JMP          element
+
+elementend:
+	VZEROUPPER
+	RET
+
+DATA avx2vc2b00000<>+0(SB)/4, $0xc2b00000
+DATA avx2vc2b00000<>+4(SB)/4, $0xc2b00000
+DATA avx2vc2b00000<>+8(SB)/4, $0xc2b00000
+DATA avx2vc2b00000<>+12(SB)/4, $0xc2b00000
+DATA avx2vc2b00000<>+16(SB)/4, $0xc2b00000
+DATA avx2vc2b00000<>+20(SB)/4, $0xc2b00000
+DATA avx2vc2b00000<>+24(SB)/4, $0xc2b00000
+DATA avx2vc2b00000<>+28(SB)/4, $0xc2b00000
+GLOBL avx2vc2b00000<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v80000000<>+0(SB)/4, $0x80000000
+DATA avx2v80000000<>+4(SB)/4, $0x80000000
+DATA avx2v80000000<>+8(SB)/4, $0x80000000
+DATA avx2v80000000<>+12(SB)/4, $0x80000000
+DATA avx2v80000000<>+16(SB)/4, $0x80000000
+DATA avx2v80000000<>+20(SB)/4, $0x80000000
+DATA avx2v80000000<>+24(SB)/4, $0x80000000
+DATA avx2v80000000<>+28(SB)/4, $0x80000000
+GLOBL avx2v80000000<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vc2ae0000<>+0(SB)/4, $0xc2ae0000
+DATA avx2vc2ae0000<>+4(SB)/4, $0xc2ae0000
+DATA avx2vc2ae0000<>+8(SB)/4, $0xc2ae0000
+DATA avx2vc2ae0000<>+12(SB)/4, $0xc2ae0000
+DATA avx2vc2ae0000<>+16(SB)/4, $0xc2ae0000
+DATA avx2vc2ae0000<>+20(SB)/4, $0xc2ae0000
+DATA avx2vc2ae0000<>+24(SB)/4, $0xc2ae0000
+DATA avx2vc2ae0000<>+28(SB)/4, $0xc2ae0000
+GLOBL avx2vc2ae0000<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v42b00000<>+0(SB)/4, $0x42b00000
+DATA avx2v42b00000<>+4(SB)/4, $0x42b00000
+DATA avx2v42b00000<>+8(SB)/4, $0x42b00000
+DATA avx2v42b00000<>+12(SB)/4, $0x42b00000
+DATA avx2v42b00000<>+16(SB)/4, $0x42b00000
+DATA avx2v42b00000<>+20(SB)/4, $0x42b00000
+DATA avx2v42b00000<>+24(SB)/4, $0x42b00000
+DATA avx2v42b00000<>+28(SB)/4, $0x42b00000
+GLOBL avx2v42b00000<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v4b400000<>+0(SB)/4, $0x4b400000
+DATA avx2v4b400000<>+4(SB)/4, $0x4b400000
+DATA avx2v4b400000<>+8(SB)/4, $0x4b400000
+DATA avx2v4b400000<>+12(SB)/4, $0x4b400000
+DATA avx2v4b400000<>+16(SB)/4, $0x4b400000
+DATA avx2v4b400000<>+20(SB)/4, $0x4b400000
+DATA avx2v4b400000<>+24(SB)/4, $0x4b400000
+DATA avx2v4b400000<>+28(SB)/4, $0x4b400000
+GLOBL avx2v4b400000<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
+DATA avx2v3fb8aa3b<>+4(SB)/4, $0x3fb8aa3b
+DATA avx2v3fb8aa3b<>+8(SB)/4, $0x3fb8aa3b
+DATA avx2v3fb8aa3b<>+12(SB)/4, $0x3fb8aa3b
+DATA avx2v3fb8aa3b<>+16(SB)/4, $0x3fb8aa3b
+DATA avx2v3fb8aa3b<>+20(SB)/4, $0x3fb8aa3b
+DATA avx2v3fb8aa3b<>+24(SB)/4, $0x3fb8aa3b
+DATA avx2v3fb8aa3b<>+28(SB)/4, $0x3fb8aa3b
+GLOBL avx2v3fb8aa3b<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3f318000<>+0(SB)/4, $0x3f318000
+DATA avx2v3f318000<>+4(SB)/4, $0x3f318000
+DATA avx2v3f318000<>+8(SB)/4, $0x3f318000
+DATA avx2v3f318000<>+12(SB)/4, $0x3f318000
+DATA avx2v3f318000<>+16(SB)/4, $0x3f318000
+DATA avx2v3f318000<>+20(SB)/4, $0x3f318000
+DATA avx2v3f318000<>+24(SB)/4, $0x3f318000
+DATA avx2v3f318000<>+28(SB)/4, $0x3f318000
+GLOBL avx2v3f318000<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vb95e8083<>+0(SB)/4, $0xb95e8083
+DATA avx2vb95e8083<>+4(SB)/4, $0xb95e8083
+DATA avx2vb95e8083<>+8(SB)/4, $0xb95e8083
+DATA avx2vb95e8083<>+12(SB)/4, $0xb95e8083
+DATA avx2vb95e8083<>+16(SB)/4, $0xb95e8083
+DATA avx2vb95e8083<>+20(SB)/4, $0xb95e8083
+DATA avx2vb95e8083<>+24(SB)/4, $0xb95e8083
+DATA avx2vb95e8083<>+28(SB)/4, $0xb95e8083
+GLOBL avx2vb95e8083<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3ab6da72<>+0(SB)/4, $0x3ab6da72
+DATA avx2v3ab6da72<>+4(SB)/4, $0x3ab6da72
+DATA avx2v3ab6da72<>+8(SB)/4, $0x3ab6da72
+DATA avx2v3ab6da72<>+12(SB)/4, $0x3ab6da72
+DATA avx2v3ab6da72<>+16(SB)/4, $0x3ab6da72
+DATA avx2v3ab6da72<>+20(SB)/4, $0x3ab6da72
+DATA avx2v3ab6da72<>+24(SB)/4, $0x3ab6da72
+DATA avx2v3ab6da72<>+28(SB)/4, $0x3ab6da72
+GLOBL avx2v3ab6da72<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3c091df0<>+0(SB)/4, $0x3c091df0
+DATA avx2v3c091df0<>+4(SB)/4, $0x3c091df0
+DATA avx2v3c091df0<>+8(SB)/4, $0x3c091df0
+DATA avx2v3c091df0<>+12(SB)/4, $0x3c091df0
+DATA avx2v3c091df0<>+16(SB)/4, $0x3c091df0
+DATA avx2v3c091df0<>+20(SB)/4, $0x3c091df0
+DATA avx2v3c091df0<>+24(SB)/4, $0x3c091df0
+DATA avx2v3c091df0<>+28(SB)/4, $0x3c091df0
+GLOBL avx2v3c091df0<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3d2aaa2f<>+0(SB)/4, $0x3d2aaa2f
+DATA avx2v3d2aaa2f<>+4(SB)/4, $0x3d2aaa2f
+DATA avx2v3d2aaa2f<>+8(SB)/4, $0x3d2aaa2f
+DATA avx2v3d2aaa2f<>+12(SB)/4, $0x3d2aaa2f
+DATA avx2v3d2aaa2f<>+16(SB)/4, $0x3d2aaa2f
+DATA avx2v3d2aaa2f<>+20(SB)/4, $0x3d2aaa2f
+DATA avx2v3d2aaa2f<>+24(SB)/4, $0x3d2aaa2f
+DATA avx2v3d2aaa2f<>+28(SB)/4, $0x3d2aaa2f
+GLOBL avx2v3d2aaa2f<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3e2aaa47<>+0(SB)/4, $0x3e2aaa47
+DATA avx2v3e2aaa47<>+4(SB)/4, $0x3e2aaa47
+DATA avx2v3e2aaa47<>+8(SB)/4, $0x3e2aaa47
+DATA avx2v3e2aaa47<>+12(SB)/4, $0x3e2aaa47
+DATA avx2v3e2aaa47<>+16(SB)/4, $0x3e2aaa47
+DATA avx2v3e2aaa47<>+20(SB)/4, $0x3e2aaa47
+DATA avx2v3e2aaa47<>+24(SB)/4, $0x3e2aaa47
+DATA avx2v3e2aaa47<>+28(SB)/4, $0x3e2aaa47
+GLOBL avx2v3e2aaa47<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3f000000<>+0(SB)/4, $0x3f000000
+DATA avx2v3f000000<>+4(SB)/4, $0x3f000000
+DATA avx2v3f000000<>+8(SB)/4, $0x3f000000
+DATA avx2v3f000000<>+12(SB)/4, $0x3f000000
+DATA avx2v3f000000<>+16(SB)/4, $0x3f000000
+DATA avx2v3f000000<>+20(SB)/4, $0x3f000000
+DATA avx2v3f000000<>+24(SB)/4, $0x3f000000
+DATA avx2v3f000000<>+28(SB)/4, $0x3f000000
+GLOBL avx2v3f000000<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3f800000<>+0(SB)/4, $0x3f800000
+DATA avx2v3f800000<>+4(SB)/4, $0x3f800000
+DATA avx2v3f800000<>+8(SB)/4, $0x3f800000
+DATA avx2v3f800000<>+12(SB)/4, $0x3f800000
+DATA avx2v3f800000<>+16(SB)/4, $0x3f800000
+DATA avx2v3f800000<>+20(SB)/4, $0x3f800000
+DATA avx2v3f800000<>+24(SB)/4, $0x3f800000
+DATA avx2v3f800000<>+28(SB)/4, $0x3f800000
+GLOBL avx2v3f800000<>(SB), RODATA|NOPTR, $32
+
+// func avx2Silu(dst []float32, x []float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·avx2Silu(SB), NOSPLIT, $0-48
+	MOVQ dst_base+0(FP), AX
+	MOVQ dst_len+8(FP), CX
+	MOVQ x_base+24(FP), DX
+
+wide:
+	CMPQ         CX, $0x10
+	JL           wideend
+	VMOVUPS      (DX), Y0
+	VMOVUPS      32(DX), Y1
+	VCMPPS       $0x01, avx2vc2b00000<>+0(SB), Y0, Y2
+	VXORPS       avx2v80000000<>+0(SB), Y0, Y3
+	VMOVUPS      avx2vc2ae0000<>+0(SB), Y4
+	VMAXPS       Y3, Y4, Y3
+	VMOVUPS      avx2v42b00000<>+0(SB), Y4
+	VMINPS       Y3, Y4, Y3
+	VMOVUPS      avx2v4b400000<>+0(SB), Y4
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y3, Y4
+	VSUBPS       avx2v4b400000<>+0(SB), Y4, Y6
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y6, Y3
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y6, Y3
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y6
+	VFMADD213PS  avx2v3c091df0<>+0(SB), Y3, Y6
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y3, Y6
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y3, Y6
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y3, Y6
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y3, Y6
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y3, Y6
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       Y4, Y6, Y6
+	VMOVUPS      avx2v3f800000<>+0(SB), Y3
+	VADDPS       Y3, Y6, Y6
+	VDIVPS       Y6, Y3, Y6
+	VANDNPS      Y6, Y2, Y6
+	VMULPS       Y0, Y6, Y6
+	VCMPPS       $0x01, avx2vc2b00000<>+0(SB), Y1, Y0
+	VXORPS       avx2v80000000<>+0(SB), Y1, Y2
+	VMOVUPS      avx2vc2ae0000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMOVUPS      avx2v42b00000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      avx2v4b400000<>+0(SB), Y3
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y2, Y3
+	VSUBPS       avx2v4b400000<>+0(SB), Y3, Y4
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y4, Y2
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y4, Y2
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y4
+	VFMADD213PS  avx2v3c091df0<>+0(SB), Y2, Y4
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y2, Y4
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y2, Y4
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y2, Y4
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y2, Y4
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y2, Y4
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       Y3, Y4, Y4
+	VMOVUPS      avx2v3f800000<>+0(SB), Y2
+	VADDPS       Y2, Y4, Y4
+	VDIVPS       Y4, Y2, Y4
+	VANDNPS      Y4, Y0, Y4
+	VMULPS       Y1, Y4, Y4
+	VMOVUPS      Y6, (AX)
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x10, CX
+	JMP          wide
+
+wideend:
+vector:
+	CMPQ         CX, $0x08
+	JL           vectorend
+	VMOVUPS      (DX), Y0
+	VCMPPS       $0x01, avx2vc2b00000<>+0(SB), Y0, Y1
+	VXORPS       avx2v80000000<>+0(SB), Y0, Y2
+	VMOVUPS      avx2vc2ae0000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMOVUPS      avx2v42b00000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      avx2v4b400000<>+0(SB), Y3
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y2, Y3
+	VSUBPS       avx2v4b400000<>+0(SB), Y3, Y4
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y4, Y2
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y4, Y2
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y4
+	VFMADD213PS  avx2v3c091df0<>+0(SB), Y2, Y4
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y2, Y4
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y2, Y4
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y2, Y4
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y2, Y4
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y2, Y4
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       Y3, Y4, Y4
+	VMOVUPS      avx2v3f800000<>+0(SB), Y2
+	VADDPS       Y2, Y4, Y4
+	VDIVPS       Y4, Y2, Y4
+	VANDNPS      Y4, Y1, Y4
+	VMULPS       Y0, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x08, CX
+	JMP          vector
+
+vectorend:
+element:
+	CMPQ         CX, $0x01
+	JL           elementend
+	VMOVSS       (DX), X5
+	VCMPPS       $0x01, avx2vc2b00000<>+0(SB), Y5, Y0
+	VXORPS       avx2v80000000<>+0(SB), Y5, Y1
+	VMOVUPS      avx2vc2ae0000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMOVUPS      avx2v42b00000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMOVUPS      avx2v4b400000<>+0(SB), Y2
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y1, Y2
+	VSUBPS       avx2v4b400000<>+0(SB), Y2, Y3
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y3, Y1
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y3, Y1
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y3
+	VFMADD213PS  avx2v3c091df0<>+0(SB), Y1, Y3
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y1, Y3
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y1, Y3
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y1, Y3
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y1, Y3
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y1, Y3
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       Y2, Y3, Y3
+	VMOVUPS      avx2v3f800000<>+0(SB), Y1
+	VADDPS       Y1, Y3, Y3
+	VDIVPS       Y3, Y1, Y3
+	VANDNPS      Y3, Y0, Y3
+	VMULPS       Y5, Y3, Y3
+	VMOVSS       X3, (AX)
+	ADDQ         $0x00000004, AX
+	ADDQ         $0x00000004, DX
+	SUBQ         $0x01, CX
+	JMP          element
+
+elementend:
+	VZEROUPPER
+	RET
+
+// func avx2Erf(dst []float32, x []float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·avx2Erf(SB), NOSPLIT, $0-48
+	MOVQ dst_base+0(FP), AX
+	MOVQ dst_len+8(FP), CX
+	MOVQ x_base+24(FP), DX
+
+wide:
+	CMPQ         CX, $0x10
+	JL           wideend
+	VMOVUPS      (DX), Y0
+	VMOVUPS      32(DX), Y1
+	VANDPS       avx2v7fffffff<>+0(SB), Y0, Y2
+	VMOVUPS      avx2v40800000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VCMPPS       $0x02, avx2v3f800000<>+0(SB), Y2, Y3
+	VMULPS       Y0, Y0, Y5
+	VMOVUPS      avx2v38a5725e<>+0(SB), Y6
+	VFMADD213PS  avx2vba5242f2<>+0(SB), Y5, Y6
+	VFMADD213PS  avx2v3baa0cfa<>+0(SB), Y5, Y6
+	VFMADD213PS  avx2vbcdbfdda<>+0(SB), Y5, Y6
+	VFMADD213PS  avx2v3de71690<>+0(SB), Y5, Y6
+	VFMADD213PS  avx2vbec0939f<>+0(SB), Y5, Y6
+	VFMADD213PS  avx2v3f906ebb<>+0(SB), Y5, Y6
+	VMULPS       Y0, Y6, Y6
+	VMOVUPS      avx2vb7b60353<>+0(SB), Y5
+	VFMADD213PS  avx2v39e7757e<>+0(SB), Y2, Y5
+	VFMADD213PS  avx2vbb89cc7f<>+0(SB), Y2, Y5
+	VFMADD213PS  avx2v3cce85eb<>+0(SB), Y2, Y5
+	VFMADD213PS  avx2vbdde0c68<>+0(SB), Y2, Y5
+	VFMADD213PS  avx2vbf221a78<>+0(SB), Y2, Y5
+	VFMADD213PS  avx2vbf909616<>+0(SB), Y2, Y5
+	VFMADD213PS  avx2v39459f6f<>+0(SB), Y2, Y5
+	VMOVUPS      avx2v4b400000<>+0(SB), Y2
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y5, Y2
+	VSUBPS       avx2v4b400000<>+0(SB), Y2, Y7
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y7, Y5
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y7, Y5
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y7
+	VFMADD213PS  avx2v3c091df0<>+0(SB), Y5, Y7
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y5, Y7
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y5, Y7
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y5, Y7
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y5, Y7
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y5, Y7
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       Y2, Y7, Y7
+	VMOVUPS      avx2v3f800000<>+0(SB), Y2
+	VSUBPS       Y7, Y2, Y7
+	VANDPS       avx2v80000000<>+0(SB), Y0, Y0
+	VORPS        Y0, Y7, Y7
+	VBLENDVPS    Y3, Y6, Y7, Y7
+	VANDPS       avx2v7fffffff<>+0(SB), Y1, Y0
+	VMOVUPS      avx2v40800000<>+0(SB), Y2
+	VMINPS       Y0, Y2, Y0
+	VCMPPS       $0x02, avx2v3f800000<>+0(SB), Y0, Y2
+	VMULPS       Y1, Y1, Y3
+	VMOVUPS      avx2v38a5725e<>+0(SB), Y5
+	VFMADD213PS  avx2vba5242f2<>+0(SB), Y3, Y5
+	VFMADD213PS  avx2v3baa0cfa<>+0(SB), Y3, Y5
+	VFMADD213PS  avx2vbcdbfdda<>+0(SB), Y3, Y5
+	VFMADD213PS  avx2v3de71690<>+0(SB), Y3, Y5
+	VFMADD213PS  avx2vbec0939f<>+0(SB), Y3, Y5
+	VFMADD213PS  avx2v3f906ebb<>+0(SB), Y3, Y5
+	VMULPS       Y1, Y5, Y5
+	VMOVUPS      avx2vb7b60353<>+0(SB), Y3
+	VFMADD213PS  avx2v39e7757e<>+0(SB), Y0, Y3
+	VFMADD213PS  avx2vbb89cc7f<>+0(SB), Y0, Y3
+	VFMADD213PS  avx2v3cce85eb<>+0(SB), Y0, Y3
+	VFMADD213PS  avx2vbdde0c68<>+0(SB), Y0, Y3
+	VFMADD213PS  avx2vbf221a78<>+0(SB), Y0, Y3
+	VFMADD213PS  avx2vbf909616<>+0(SB), Y0, Y3
+	VFMADD213PS  avx2v39459f6f<>+0(SB), Y0, Y3
+	VMOVUPS      avx2v4b400000<>+0(SB), Y0
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y3, Y0
+	VSUBPS       avx2v4b400000<>+0(SB), Y0, Y6
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y6, Y3
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y6, Y3
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y6
+	VFMADD213PS  avx2v3c091df0<>+0(SB), Y3, Y6
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y3, Y6
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y3, Y6
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y3, Y6
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y3, Y6
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y3, Y6
+	VPSLLD       $0x17, Y0, Y0
+	VPADDD       Y0, Y6, Y6
+	VMOVUPS      avx2v3f800000<>+0(SB), Y0
+	VSUBPS       Y6, Y0, Y6
+	VANDPS       avx2v80000000<>+0(SB), Y1, Y0
+	VORPS        Y0, Y6, Y6
+	VBLENDVPS    Y2, Y5, Y6, Y6
+	VMOVUPS      Y7, (AX)
+	VMOVUPS      Y6, 32(AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x10, CX
+	JMP          wide
+
+wideend:
+vector:
+	CMPQ         CX, $0x08
+	JL           vectorend
+	VMOVUPS      (DX), Y0
+	VANDPS       avx2v7fffffff<>+0(SB), Y0, Y1
+	VMOVUPS      avx2v40800000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VCMPPS       $0x02, avx2v3f800000<>+0(SB), Y1, Y2
+	VMULPS       Y0, Y0, Y3
+	VMOVUPS      avx2v38a5725e<>+0(SB), Y5
+	VFMADD213PS  avx2vba5242f2<>+0(SB), Y3, Y5
+	VFMADD213PS  avx2v3baa0cfa<>+0(SB), Y3, Y5
+	VFMADD213PS  avx2vbcdbfdda<>+0(SB), Y3, Y5
+	VFMADD213PS  avx2v3de71690<>+0(SB), Y3, Y5
+	VFMADD213PS  avx2vbec0939f<>+0(SB), Y3, Y5
+	VFMADD213PS  avx2v3f906ebb<>+0(SB), Y3, Y5
+	VMULPS       Y0, Y5, Y5
+	VMOVUPS      avx2vb7b60353<>+0(SB), Y3
+	VFMADD213PS  avx2v39e7757e<>+0(SB), Y1, Y3
+	VFMADD213PS  avx2vbb89cc7f<>+0(SB), Y1, Y3
+	VFMADD213PS  avx2v3cce85eb<>+0(SB), Y1, Y3
+	VFMADD213PS  avx2vbdde0c68<>+0(SB), Y1, Y3
+	VFMADD213PS  avx2vbf221a78<>+0(SB), Y1, Y3
+	VFMADD213PS  avx2vbf909616<>+0(SB), Y1, Y3
+	VFMADD213PS  avx2v39459f6f<>+0(SB), Y1, Y3
+	VMOVUPS      avx2v4b400000<>+0(SB), Y1
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y3, Y1
+	VSUBPS       avx2v4b400000<>+0(SB), Y1, Y6
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y6, Y3
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y6, Y3
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y6
+	VFMADD213PS  avx2v3c091df0<>+0(SB), Y3, Y6
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y3, Y6
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y3, Y6
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y3, Y6
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y3, Y6
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y3, Y6
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       Y1, Y6, Y6
+	VMOVUPS      avx2v3f800000<>+0(SB), Y1
+	VSUBPS       Y6, Y1, Y6
+	VANDPS       avx2v80000000<>+0(SB), Y0, Y0
+	VORPS        Y0, Y6, Y6
+	VBLENDVPS    Y2, Y5, Y6, Y6
+	VMOVUPS      Y6, (AX)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x08, CX
+	JMP          vector
+
+vectorend:
+element:
+	CMPQ         CX, $0x01
+	JL           elementend
+	VMOVSS       (DX), X4
+	VANDPS       avx2v7fffffff<>+0(SB), Y4, Y0
+	VMOVUPS      avx2v40800000<>+0(SB), Y1
+	VMINPS       Y0, Y1, Y0
+	VCMPPS       $0x02, avx2v3f800000<>+0(SB), Y0, Y1
+	VMULPS       Y4, Y4, Y2
+	VMOVUPS      avx2v38a5725e<>+0(SB), Y3
+	VFMADD213PS  avx2vba5242f2<>+0(SB), Y2, Y3
+	VFMADD213PS  avx2v3baa0cfa<>+0(SB), Y2, Y3
+	VFMADD213PS  avx2vbcdbfdda<>+0(SB), Y2, Y3
+	VFMADD213PS  avx2v3de71690<>+0(SB), Y2, Y3
+	VFMADD213PS  avx2vbec0939f<>+0(SB), Y2, Y3
+	VFMADD213PS  avx2v3f906ebb<>+0(SB), Y2, Y3
+	VMULPS       Y4, Y3, Y3
+	VMOVUPS      avx2vb7b60353<>+0(SB), Y2
+	VFMADD213PS  avx2v39e7757e<>+0(SB), Y0, Y2
+	VFMADD213PS  avx2vbb89cc7f<>+0(SB), Y0, Y2
+	VFMADD213PS  avx2v3cce85eb<>+0(SB), Y0, Y2
+	VFMADD213PS  avx2vbdde0c68<>+0(SB), Y0, Y2
+	VFMADD213PS  avx2vbf221a78<>+0(SB), Y0, Y2
+	VFMADD213PS  avx2vbf909616<>+0(SB), Y0, Y2
+	VFMADD213PS  avx2v39459f6f<>+0(SB), Y0, Y2
+	VMOVUPS      avx2v4b400000<>+0(SB), Y0
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y2, Y0
+	VSUBPS       avx2v4b400000<>+0(SB), Y0, Y5
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y5, Y2
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y5, Y2
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y5
+	VFMADD213PS  avx2v3c091df0<>+0(SB), Y2, Y5
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y2, Y5
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y2, Y5
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y2, Y5
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y2, Y5
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y2, Y5
+	VPSLLD       $0x17, Y0, Y0
+	VPADDD       Y0, Y5, Y5
+	VMOVUPS      avx2v3f800000<>+0(SB), Y0
+	VSUBPS       Y5, Y0, Y5
+	VANDPS       avx2v80000000<>+0(SB), Y4, Y0
+	VORPS        Y0, Y5, Y5
+	VBLENDVPS    Y1, Y3, Y5, Y5
+	VMOVSS       X5, (AX)
+	ADDQ         $0x00000004, AX
+	ADDQ         $0x00000004, DX
+	SUBQ         $0x01, CX
+	JMP          element
+
+elementend:
+	VZEROUPPER
+	RET
+
+DATA avx2v7fffffff<>+0(SB)/4, $0x7fffffff
+DATA avx2v7fffffff<>+4(SB)/4, $0x7fffffff
+DATA avx2v7fffffff<>+8(SB)/4, $0x7fffffff
+DATA avx2v7fffffff<>+12(SB)/4, $0x7fffffff
+DATA avx2v7fffffff<>+16(SB)/4, $0x7fffffff
+DATA avx2v7fffffff<>+20(SB)/4, $0x7fffffff
+DATA avx2v7fffffff<>+24(SB)/4, $0x7fffffff
+DATA avx2v7fffffff<>+28(SB)/4, $0x7fffffff
+GLOBL avx2v7fffffff<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v40800000<>+0(SB)/4, $0x40800000
+DATA avx2v40800000<>+4(SB)/4, $0x40800000
+DATA avx2v40800000<>+8(SB)/4, $0x40800000
+DATA avx2v40800000<>+12(SB)/4, $0x40800000
+DATA avx2v40800000<>+16(SB)/4, $0x40800000
+DATA avx2v40800000<>+20(SB)/4, $0x40800000
+DATA avx2v40800000<>+24(SB)/4, $0x40800000
+DATA avx2v40800000<>+28(SB)/4, $0x40800000
+GLOBL avx2v40800000<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v38a5725e<>+0(SB)/4, $0x38a5725e
+DATA avx2v38a5725e<>+4(SB)/4, $0x38a5725e
+DATA avx2v38a5725e<>+8(SB)/4, $0x38a5725e
+DATA avx2v38a5725e<>+12(SB)/4, $0x38a5725e
+DATA avx2v38a5725e<>+16(SB)/4, $0x38a5725e
+DATA avx2v38a5725e<>+20(SB)/4, $0x38a5725e
+DATA avx2v38a5725e<>+24(SB)/4, $0x38a5725e
+DATA avx2v38a5725e<>+28(SB)/4, $0x38a5725e
+GLOBL avx2v38a5725e<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vba5242f2<>+0(SB)/4, $0xba5242f2
+DATA avx2vba5242f2<>+4(SB)/4, $0xba5242f2
+DATA avx2vba5242f2<>+8(SB)/4, $0xba5242f2
+DATA avx2vba5242f2<>+12(SB)/4, $0xba5242f2
+DATA avx2vba5242f2<>+16(SB)/4, $0xba5242f2
+DATA avx2vba5242f2<>+20(SB)/4, $0xba5242f2
+DATA avx2vba5242f2<>+24(SB)/4, $0xba5242f2
+DATA avx2vba5242f2<>+28(SB)/4, $0xba5242f2
+GLOBL avx2vba5242f2<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3baa0cfa<>+0(SB)/4, $0x3baa0cfa
+DATA avx2v3baa0cfa<>+4(SB)/4, $0x3baa0cfa
+DATA avx2v3baa0cfa<>+8(SB)/4, $0x3baa0cfa
+DATA avx2v3baa0cfa<>+12(SB)/4, $0x3baa0cfa
+DATA avx2v3baa0cfa<>+16(SB)/4, $0x3baa0cfa
+DATA avx2v3baa0cfa<>+20(SB)/4, $0x3baa0cfa
+DATA avx2v3baa0cfa<>+24(SB)/4, $0x3baa0cfa
+DATA avx2v3baa0cfa<>+28(SB)/4, $0x3baa0cfa
+GLOBL avx2v3baa0cfa<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vbcdbfdda<>+0(SB)/4, $0xbcdbfdda
+DATA avx2vbcdbfdda<>+4(SB)/4, $0xbcdbfdda
+DATA avx2vbcdbfdda<>+8(SB)/4, $0xbcdbfdda
+DATA avx2vbcdbfdda<>+12(SB)/4, $0xbcdbfdda
+DATA avx2vbcdbfdda<>+16(SB)/4, $0xbcdbfdda
+DATA avx2vbcdbfdda<>+20(SB)/4, $0xbcdbfdda
+DATA avx2vbcdbfdda<>+24(SB)/4, $0xbcdbfdda
+DATA avx2vbcdbfdda<>+28(SB)/4, $0xbcdbfdda
+GLOBL avx2vbcdbfdda<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3de71690<>+0(SB)/4, $0x3de71690
+DATA avx2v3de71690<>+4(SB)/4, $0x3de71690
+DATA avx2v3de71690<>+8(SB)/4, $0x3de71690
+DATA avx2v3de71690<>+12(SB)/4, $0x3de71690
+DATA avx2v3de71690<>+16(SB)/4, $0x3de71690
+DATA avx2v3de71690<>+20(SB)/4, $0x3de71690
+DATA avx2v3de71690<>+24(SB)/4, $0x3de71690
+DATA avx2v3de71690<>+28(SB)/4, $0x3de71690
+GLOBL avx2v3de71690<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vbec0939f<>+0(SB)/4, $0xbec0939f
+DATA avx2vbec0939f<>+4(SB)/4, $0xbec0939f
+DATA avx2vbec0939f<>+8(SB)/4, $0xbec0939f
+DATA avx2vbec0939f<>+12(SB)/4, $0xbec0939f
+DATA avx2vbec0939f<>+16(SB)/4, $0xbec0939f
+DATA avx2vbec0939f<>+20(SB)/4, $0xbec0939f
+DATA avx2vbec0939f<>+24(SB)/4, $0xbec0939f
+DATA avx2vbec0939f<>+28(SB)/4, $0xbec0939f
+GLOBL avx2vbec0939f<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3f906ebb<>+0(SB)/4, $0x3f906ebb
+DATA avx2v3f906ebb<>+4(SB)/4, $0x3f906ebb
+DATA avx2v3f906ebb<>+8(SB)/4, $0x3f906ebb
+DATA avx2v3f906ebb<>+12(SB)/4, $0x3f906ebb
+DATA avx2v3f906ebb<>+16(SB)/4, $0x3f906ebb
+DATA avx2v3f906ebb<>+20(SB)/4, $0x3f906ebb
+DATA avx2v3f906ebb<>+24(SB)/4, $0x3f906ebb
+DATA avx2v3f906ebb<>+28(SB)/4, $0x3f906ebb
+GLOBL avx2v3f906ebb<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vb7b60353<>+0(SB)/4, $0xb7b60353
+DATA avx2vb7b60353<>+4(SB)/4, $0xb7b60353
+DATA avx2vb7b60353<>+8(SB)/4, $0xb7b60353
+DATA avx2vb7b60353<>+12(SB)/4, $0xb7b60353
+DATA avx2vb7b60353<>+16(SB)/4, $0xb7b60353
+DATA avx2vb7b60353<>+20(SB)/4, $0xb7b60353
+DATA avx2vb7b60353<>+24(SB)/4, $0xb7b60353
+DATA avx2vb7b60353<>+28(SB)/4, $0xb7b60353
+GLOBL avx2vb7b60353<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v39e7757e<>+0(SB)/4, $0x39e7757e
+DATA avx2v39e7757e<>+4(SB)/4, $0x39e7757e
+DATA avx2v39e7757e<>+8(SB)/4, $0x39e7757e
+DATA avx2v39e7757e<>+12(SB)/4, $0x39e7757e
+DATA avx2v39e7757e<>+16(SB)/4, $0x39e7757e
+DATA avx2v39e7757e<>+20(SB)/4, $0x39e7757e
+DATA avx2v39e7757e<>+24(SB)/4, $0x39e7757e
+DATA avx2v39e7757e<>+28(SB)/4, $0x39e7757e
+GLOBL avx2v39e7757e<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vbb89cc7f<>+0(SB)/4, $0xbb89cc7f
+DATA avx2vbb89cc7f<>+4(SB)/4, $0xbb89cc7f
+DATA avx2vbb89cc7f<>+8(SB)/4, $0xbb89cc7f
+DATA avx2vbb89cc7f<>+12(SB)/4, $0xbb89cc7f
+DATA avx2vbb89cc7f<>+16(SB)/4, $0xbb89cc7f
+DATA avx2vbb89cc7f<>+20(SB)/4, $0xbb89cc7f
+DATA avx2vbb89cc7f<>+24(SB)/4, $0xbb89cc7f
+DATA avx2vbb89cc7f<>+28(SB)/4, $0xbb89cc7f
+GLOBL avx2vbb89cc7f<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3cce85eb<>+0(SB)/4, $0x3cce85eb
+DATA avx2v3cce85eb<>+4(SB)/4, $0x3cce85eb
+DATA avx2v3cce85eb<>+8(SB)/4, $0x3cce85eb
+DATA avx2v3cce85eb<>+12(SB)/4, $0x3cce85eb
+DATA avx2v3cce85eb<>+16(SB)/4, $0x3cce85eb
+DATA avx2v3cce85eb<>+20(SB)/4, $0x3cce85eb
+DATA avx2v3cce85eb<>+24(SB)/4, $0x3cce85eb
+DATA avx2v3cce85eb<>+28(SB)/4, $0x3cce85eb
+GLOBL avx2v3cce85eb<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vbdde0c68<>+0(SB)/4, $0xbdde0c68
+DATA avx2vbdde0c68<>+4(SB)/4, $0xbdde0c68
+DATA avx2vbdde0c68<>+8(SB)/4, $0xbdde0c68
+DATA avx2vbdde0c68<>+12(SB)/4, $0xbdde0c68
+DATA avx2vbdde0c68<>+16(SB)/4, $0xbdde0c68
+DATA avx2vbdde0c68<>+20(SB)/4, $0xbdde0c68
+DATA avx2vbdde0c68<>+24(SB)/4, $0xbdde0c68
+DATA avx2vbdde0c68<>+28(SB)/4, $0xbdde0c68
+GLOBL avx2vbdde0c68<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vbf221a78<>+0(SB)/4, $0xbf221a78
+DATA avx2vbf221a78<>+4(SB)/4, $0xbf221a78
+DATA avx2vbf221a78<>+8(SB)/4, $0xbf221a78
+DATA avx2vbf221a78<>+12(SB)/4, $0xbf221a78
+DATA avx2vbf221a78<>+16(SB)/4, $0xbf221a78
+DATA avx2vbf221a78<>+20(SB)/4, $0xbf221a78
+DATA avx2vbf221a78<>+24(SB)/4, $0xbf221a78
+DATA avx2vbf221a78<>+28(SB)/4, $0xbf221a78
+GLOBL avx2vbf221a78<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vbf909616<>+0(SB)/4, $0xbf909616
+DATA avx2vbf909616<>+4(SB)/4, $0xbf909616
+DATA avx2vbf909616<>+8(SB)/4, $0xbf909616
+DATA avx2vbf909616<>+12(SB)/4, $0xbf909616
+DATA avx2vbf909616<>+16(SB)/4, $0xbf909616
+DATA avx2vbf909616<>+20(SB)/4, $0xbf909616
+DATA avx2vbf909616<>+24(SB)/4, $0xbf909616
+DATA avx2vbf909616<>+28(SB)/4, $0xbf909616
+GLOBL avx2vbf909616<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v39459f6f<>+0(SB)/4, $0x39459f6f
+DATA avx2v39459f6f<>+4(SB)/4, $0x39459f6f
+DATA avx2v39459f6f<>+8(SB)/4, $0x39459f6f
+DATA avx2v39459f6f<>+12(SB)/4, $0x39459f6f
+DATA avx2v39459f6f<>+16(SB)/4, $0x39459f6f
+DATA avx2v39459f6f<>+20(SB)/4, $0x39459f6f
+DATA avx2v39459f6f<>+24(SB)/4, $0x39459f6f
+DATA avx2v39459f6f<>+28(SB)/4, $0x39459f6f
+GLOBL avx2v39459f6f<>(SB), RODATA|NOPTR, $32

@@ -17,6 +17,9 @@ func generic() *Table {
 		Mul:        genericMul,
 		ScaleShift: genericScaleShift,
 		Max:        genericMax,
+		Sigmoid:    genericSigmoid,
+		Silu:       genericSilu,
+		Erf:        genericErf,
 		Axpy4:      genericAxpy4,
 		Dots:       genericDots,
 		Taps:       genericTaps,
@@ -82,6 +85,27 @@ func genericMax(dst, x, y []float32) {
 			v = w
 		}
 		dst[i] = v
+	}
+}
+
+func genericSigmoid(dst, x []float32) {
+	x = x[:len(dst)]
+	for i, v := range x {
+		dst[i] = SigmoidF(v)
+	}
+}
+
+func genericSilu(dst, x []float32) {
+	x = x[:len(dst)]
+	for i, v := range x {
+		dst[i] = v * SigmoidF(v)
+	}
+}
+
+func genericErf(dst, x []float32) {
+	x = x[:len(dst)]
+	for i, v := range x {
+		dst[i] = ErfF(v)
 	}
 }
 

@@ -48,6 +48,12 @@ type Table struct {
 	ScaleShift func(dst, x []float32, scale, shift float32)
 	// Max computes dst = max(x, y); where one is NaN so is the result.
 	Max func(dst, x, y []float32)
+	// Sigmoid computes dst = 1/(1+e^-x); where that is no normal number, it may be 0.
+	Sigmoid func(dst, x []float32)
+	// Silu computes dst = x/(1+e^-x), with that sigmoid.
+	Silu func(dst, x []float32)
+	// Erf computes dst = erf(x).
+	Erf func(dst, x []float32)
 	// Axpy4 computes dst += a[0]*x + a[1]*x[ld:] + a[2]*x[2*ld:] + a[3]*x[3*ld:].
 	Axpy4 func(dst, x []float32, ld int, a *[4]float32)
 	// Dots computes the eight scalar products of four rows of x, ldx apart, with two rows of w, ldw apart, over k

@@ -17,6 +17,9 @@ func native() []*Table {
 		packLanes: func(l *Lanes) { packLanesGo(l, 16) },
 		packTable: func(l *Lanes) { packLanesGo(l, 16) },
 		Taps:      genericTaps,
+		Sigmoid:   genericSigmoid,
+		Silu:      genericSilu,
+		Erf:       genericErf,
 
 		winogradInput:  genericWinogradInput,
 		winogradOutput: genericWinogradOutput,

@@ -109,6 +109,21 @@ func avx2WinogradInput(dst *float32, step int, src *float32, n int)
 //go:noescape
 func avx2WinogradOutput(dst, src *float32, step, n int, bias, lo, hi float32)
 
+// avx2Sigmoid computes dst = 1/(1+e^-x).
+//
+//go:noescape
+func avx2Sigmoid(dst, x []float32)
+
+// avx2Silu computes dst = x/(1+e^-x).
+//
+//go:noescape
+func avx2Silu(dst, x []float32)
+
+// avx2Erf computes the error function.
+//
+//go:noescape
+func avx2Erf(dst, x []float32)
+
 // avx512Tile2x16 is the microkernel for 2 rows and 16 columns of a tile.
 //
 //go:noescape

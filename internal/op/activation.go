@@ -50,11 +50,7 @@ func init() {
 		}, nil
 	})
 	// Sigmoid is 1/(1+e^-x).
-	registerUnaryPlain("Sigmoid", 1, floats1(func(y, x []float32) {
-		for i, v := range x {
-			y[i] = kernel.SigmoidF(v)
-		}
-	}, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }))
+	registerUnaryPlain("Sigmoid", 1, floats1(func(y, x []float32) { kernel.Default().Sigmoid(y[:len(x)], x) }, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }))
 	// HardSigmoid is max(0, min(1, alpha*x+beta)).
 	registerUnary("HardSigmoid", 1, func(s *Spec) (kernels1, error) {
 		alpha, beta := s.Float("alpha", 0.2), s.Float("beta", 0.5)
@@ -239,6 +235,10 @@ var fastGeluKernels = floats1(func(y, x []float32) {
 
 func swish(alpha float32) kernels1 {
 	return floats1(func(y, x []float32) {
+		if alpha == 1 {
+			kernel.Default().Silu(y[:len(x)], x)
+			return
+		}
 		for i, v := range x {
 			y[i] = v * kernel.SigmoidF(alpha*v)
 		}

@@ -122,6 +122,15 @@ func (c *convolution) InPlaceFor(in []Info) []int {
 	return []int{0}
 }
 
+// Algorithm names what a float32 convolution is computed with.
+func (c *convolution) Algorithm(in []*onnx.Tensor) string {
+	s, err := c.shape(in[0].Shape, in[1].Shape)
+	if err != nil || in[0].Type != onnx.Float {
+		return ""
+	}
+	return conv.Choose(s).String()
+}
+
 func (c *convolution) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 	s, err := c.shape(in[0].Shape, in[1].Shape)
 	if err != nil {

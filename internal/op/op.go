@@ -74,6 +74,11 @@ type InPlacer interface{ InPlace() []int }
 // A ShapedInPlacer is an [InPlacer] for inputs of some shapes only; all of them are known.
 type ShapedInPlacer interface{ InPlaceFor(in []Info) []int }
 
+// A Describer has several algorithms, and says which one it takes for these inputs.
+type Describer interface {
+	Algorithm(in []*onnx.Tensor) string
+}
+
 // An Aliaser's first output holds the same bytes as its first input, in another shape: the graph shares the memory and
 // Run is called with out[0].Raw being in[0].Raw, or not at all.
 type Aliaser interface{ Aliases() bool }

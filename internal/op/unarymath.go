@@ -17,11 +17,7 @@ func init() {
 		}
 	}, math.Exp))
 	registerUnaryPlain("Log", 1, viaFloat64(math.Log))
-	registerUnaryPlain("Erf", 9, merge(floats1(func(y, x []float32) {
-		for i, v := range x {
-			y[i] = kernel.ErfF(v)
-		}
-	}, math.Erf), integers1(each1(intErf[int8]), each1(intErf[int16]), each1(intErf[int32]), each1(intErf[int64]),
+	registerUnaryPlain("Erf", 9, merge(floats1(func(y, x []float32) { kernel.Default().Erf(y[:len(x)], x) }, math.Erf), integers1(each1(intErf[int8]), each1(intErf[int16]), each1(intErf[int32]), each1(intErf[int64]),
 		each1(intErf[uint8]), each1(intErf[uint16]), each1(intErf[uint32]), each1(intErf[uint64]))))
 	registerUnaryPlain("Abs", 1, merge(kernels1{onnx.Float: loop1(cheapGrain, abs32), onnx.Double: loop1(cheapGrain, each1(math.Abs))},
 		integers1(intAbs[int8], intAbs[int16], intAbs[int32], intAbs[int64],

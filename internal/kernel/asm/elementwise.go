@@ -118,6 +118,10 @@ func (g *generator) loop2(name, doc string, body func(x []reg.VecVirtual, y []op
 // over generates the loops over n elements: wide vectors at a time, then one, then single elements (in the lowest
 // lane). pointers are moved along.
 func (g *generator) over(n reg.Register, pointers []reg.Register, turn func(count, size int)) {
+	g.overCounts(wide, n, pointers, turn)
+}
+
+func (g *generator) overCounts(wide int, n reg.Register, pointers []reg.Register, turn func(count, size int)) {
 	for _, l := range []struct {
 		label       string
 		count, size int
@@ -136,6 +140,11 @@ func (g *generator) over(n reg.Register, pointers []reg.Register, turn func(coun
 	}
 	g.VZEROUPPER()
 	g.RET()
+}
+
+// overTwo is over for functions that need many registers: two vectors at a time.
+func (g *generator) overTwo(n reg.Register, pointers []reg.Register, turn func(count, size int)) {
+	g.overCounts(2, n, pointers, turn)
 }
 
 // load reads a vector or, with size 1, an element into its lowest lane and zeros into the others.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/pass"
 	"github.com/mmcloughlin/avo/printer"
 )
@@ -38,6 +39,7 @@ func main() {
 			g.axpy4()
 			g.taps()
 			g.winograd()
+			g.transcendental()
 		}
 		write(filepath.Join(*dir, v.name+"_amd64.s"), g.assembly())
 	}
@@ -58,13 +60,14 @@ func write(name string, data []byte) {
 type generator struct {
 	*build.Context
 	isa
-	stubs *strings.Builder
+	stubs  *strings.Builder
+	consts map[uint32]operand.Mem // vectors of one number, by its bits
 }
 
 func newGenerator(v isa, stubs *strings.Builder) *generator {
 	ctx := build.NewContext()
 	ctx.ConstraintExpr("!purego")
-	return &generator{ctx, v, stubs}
+	return &generator{ctx, v, stubs, map[uint32]operand.Mem{}}
 }
 
 // function begins a function. Its doc comment and signature go into the Go declarations; pointers to structs, which avo

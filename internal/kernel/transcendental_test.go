@@ -1,0 +1,63 @@
+package kernel
+
+import (
+	"math"
+	"testing"
+
+	"github.com/onnxcnn/onnxcnn/internal/cpu"
+)
+
+// The vectorised functions stay near the exact ones on every instruction set, and an element's result does not depend
+// on where it lies.
+func TestTranscendental(t *testing.T) {
+	var x []float32
+	for v := -110.0; v < 110; v += 0.037 {
+		x = append(x, float32(v))
+	}
+	for v := -1.5; v < 1.5; v += 0.0031 {
+		x = append(x, float32(v))
+	}
+	inf, nan := math.Inf(1), math.NaN()
+	x = append(x, float32(inf), float32(-inf), float32(nan), 0, float32(math.Copysign(0, -1)), 1e-30, -1e-30, 87.5, -87.5, 1e30, -1e30)
+	sigmoid := func(v float64) float64 { return 1 / (1 + math.Exp(-v)) }
+	for _, isa := range cpu.Supported() {
+		table, err := For(isa)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range []struct {
+			name  string
+			of    func(dst, x []float32)
+			exact func(float64) float64
+		}{
+			{"sigmoid", table.Sigmoid, sigmoid},
+			{"silu", table.Silu, func(v float64) float64 { return v * sigmoid(v) }},
+			{"erf", table.Erf, math.Erf},
+		} {
+			y := make([]float32, len(x))
+			f.of(y, x)
+			for i, v := range x {
+				want := f.exact(float64(v))
+				got := float64(y[i])
+				if f.name == "silu" && math.IsInf(float64(v), -1) {
+					continue // the product of infinity and zero, or almost zero
+				}
+				if math.IsNaN(want) != math.IsNaN(got) || math.Abs(got-want) > 5e-7*math.Abs(want)+1e-36 {
+					t.Fatalf("%v %s(%g) = %g, want %g", isa, f.name, v, got, want)
+				}
+			}
+			for n := range 40 {
+				part := make([]float32, n+1)
+				f.of(part[:n], x[n:])
+				if part[n] != 0 {
+					t.Fatalf("%v %s writes beyond %d elements", isa, f.name, n)
+				}
+				for i := range n {
+					if math.Float32bits(part[i]) != math.Float32bits(y[n+i]) {
+						t.Fatalf("%v %s: element %d of %d differs from that of a longer slice", isa, f.name, i, n)
+					}
+				}
+			}
+		}
+	}
+}
