@@ -7,9 +7,10 @@ LINT ?= golangci-lint
 FUZZTIME ?= 20s
 # What "make bench" measures, with which providers and at which batch sizes.
 MODEL     ?=
+MODELS    ?=
 PROVIDERS ?= native
 
-.PHONY: all build test race demo bench conformance generate lint fuzz cover cross test-arm64 examples clean
+.PHONY: all build test race demo bench bench-kernels conformance generate lint fuzz cover cross test-arm64 examples clean
 
 all: build
 
@@ -25,13 +26,17 @@ race:
 demo:
 	$(GO) run ./cmd/onnxcnn demo
 
-# make bench: the kernels. make bench MODEL=resnet50.onnx PROVIDERS=native,ort: a network.
+# make bench: the networks in the folder MODELS (default: the tests' reference models) beside ONNX Runtime; writes
+# docs/benchmarks.md. make bench MODEL=resnet50.onnx PROVIDERS=native,ort: one network. make bench-kernels: the kernels.
 bench:
 ifeq ($(MODEL),)
-	$(GO) test -run '^$$' -bench . -benchtime 200ms ./internal/...
+	$(GO) run ./scripts/bench -models '$(MODELS)'
 else
 	$(GO) run ./cmd/onnxcnn bench --provider $(PROVIDERS) $(MODEL)
 endif
+
+bench-kernels:
+	$(GO) test -run '^$$' -bench . -benchtime 200ms ./internal/...
 
 # make conformance: the cases of libonnx-testdata, against the manifest. make conformance DATA=dir: cases in another folder.
 conformance:
