@@ -1,5 +1,7 @@
 package conv
 
+import "github.com/onnxcnn/onnxcnn/internal/kernel"
+
 // spread is a layout of an input channel in which each position of the kernel reads neighbouring elements for
 // neighbouring outputs, whatever the stride, and needs no test for padding: zeros are written around each slice (the
 // last two axes), and its elements are divided into stride x stride planes by their coordinates modulo the stride.
@@ -59,10 +61,9 @@ func (s *spread) fill(dst, src []float32) {
 				row = row[from:to]
 				switch sx {
 				case 2:
-					for len(row) >= 4 && len(in) >= 8 {
-						row[0], row[1], row[2], row[3] = in[0], in[2], in[4], in[6]
-						row, in = row[4:], in[8:]
-					}
+					n := min(len(row), len(in)/2)
+					kernel.Default().Even(row[:n], in[:2*n])
+					row, in = row[n:], in[2*n:]
 				case 4:
 					for len(row) >= 4 && len(in) >= 13 {
 						row[0], row[1], row[2], row[3] = in[0], in[4], in[8], in[12]

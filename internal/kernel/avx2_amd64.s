@@ -3304,3 +3304,60 @@ DATA avx2v39459f6f<>+20(SB)/4, $0x39459f6f
 DATA avx2v39459f6f<>+24(SB)/4, $0x39459f6f
 DATA avx2v39459f6f<>+28(SB)/4, $0x39459f6f
 GLOBL avx2v39459f6f<>(SB), RODATA|NOPTR, $32
+
+// func avx2Even(dst []float32, x []float32)
+// Requires: AVX, AVX2
+TEXT ·avx2Even(SB), NOSPLIT, $0-48
+	MOVQ dst_base+0(FP), AX
+	MOVQ dst_len+8(FP), CX
+	MOVQ x_base+24(FP), DX
+
+wide:
+	CMPQ    CX, $0x10
+	JL      wideend
+	VMOVUPS (DX), Y0
+	VMOVUPS 32(DX), Y1
+	VSHUFPS $0x88, Y1, Y0, Y0
+	VPERMPD $0xd8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 64(DX), Y0
+	VMOVUPS 96(DX), Y1
+	VSHUFPS $0x88, Y1, Y0, Y0
+	VPERMPD $0xd8, Y0, Y0
+	VMOVUPS Y0, 32(AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, DX
+	ADDQ    $0x00000040, DX
+	SUBQ    $0x10, CX
+	JMP     wide
+
+wideend:
+vector:
+	CMPQ    CX, $0x08
+	JL      vectorend
+	VMOVUPS (DX), Y0
+	VMOVUPS 32(DX), Y1
+	VSHUFPS $0x88, Y1, Y0, Y0
+	VPERMPD $0xd8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, DX
+	ADDQ    $0x00000020, DX
+	SUBQ    $0x08, CX
+	JMP     vector
+
+vectorend:
+element:
+	CMPQ   CX, $0x01
+	JL     elementend
+	VMOVSS (DX), X0
+	VMOVSS X0, (AX)
+	ADDQ   $0x00000004, AX
+	ADDQ   $0x00000004, DX
+	ADDQ   $0x00000004, DX
+	SUBQ   $0x01, CX
+	JMP    element
+
+elementend:
+	VZEROUPPER
+	RET

@@ -20,6 +20,7 @@ func generic() *Table {
 		Sigmoid:    genericSigmoid,
 		Silu:       genericSilu,
 		Erf:        genericErf,
+		Even:       genericEven,
 		Axpy4:      genericAxpy4,
 		Dots:       genericDots,
 		Taps:       genericTaps,
@@ -106,6 +107,17 @@ func genericErf(dst, x []float32) {
 	x = x[:len(dst)]
 	for i, v := range x {
 		dst[i] = ErfF(v)
+	}
+}
+
+func genericEven(dst, x []float32) {
+	x = x[:2*len(dst)]
+	for len(dst) >= 4 && len(x) >= 8 {
+		dst[0], dst[1], dst[2], dst[3] = x[0], x[2], x[4], x[6]
+		dst, x = dst[4:], x[8:]
+	}
+	for i := range dst {
+		dst[i] = x[2*i]
 	}
 }
 

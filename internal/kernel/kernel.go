@@ -54,6 +54,8 @@ type Table struct {
 	Silu func(dst, x []float32)
 	// Erf computes dst = erf(x).
 	Erf func(dst, x []float32)
+	// Even computes dst[i] = x[2*i]; x has twice the elements of dst.
+	Even func(dst, x []float32)
 	// Axpy4 computes dst += a[0]*x + a[1]*x[ld:] + a[2]*x[2*ld:] + a[3]*x[3*ld:].
 	Axpy4 func(dst, x []float32, ld int, a *[4]float32)
 	// Dots computes the eight scalar products of four rows of x, ldx apart, with two rows of w, ldw apart, over k

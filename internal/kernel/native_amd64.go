@@ -26,6 +26,7 @@ func native() []*Table {
 		Sigmoid:    avx2Sigmoid,
 		Silu:       avx2Silu,
 		Erf:        avx2Erf,
+		Even:       avx2Even,
 		Axpy4:      avx2Axpy4,
 		Dots:       avx2Dots,
 		Taps:       avx2Taps,

@@ -20,6 +20,7 @@ func native() []*Table {
 		Sigmoid:   genericSigmoid,
 		Silu:      genericSilu,
 		Erf:       genericErf,
+		Even:      genericEven,
 
 		winogradInput:  genericWinogradInput,
 		winogradOutput: genericWinogradOutput,

@@ -124,6 +124,11 @@ func avx2Silu(dst, x []float32)
 //go:noescape
 func avx2Erf(dst, x []float32)
 
+// avx2Even computes dst[i] = x[2*i].
+//
+//go:noescape
+func avx2Even(dst, x []float32)
+
 // avx512Tile2x16 is the microkernel for 2 rows and 16 columns of a tile.
 //
 //go:noescape

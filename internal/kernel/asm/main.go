@@ -40,6 +40,7 @@ func main() {
 			g.taps()
 			g.winograd()
 			g.transcendental()
+			g.even()
 		}
 		write(filepath.Join(*dir, v.name+"_amd64.s"), g.assembly())
 	}
