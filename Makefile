@@ -2,7 +2,7 @@
 
 GO   ?= go
 DATA ?=
-LINT ?= golangci-lint
+GOLANGCI ?= golangci-lint
 # How long "make fuzz" spends on each fuzz target.
 FUZZTIME ?= 20s
 # What "make bench" measures, with which providers and at which batch sizes.
@@ -49,7 +49,7 @@ generate:
 lint:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -d $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
-	$(LINT) run
+	$(GOLANGCI) run
 
 fuzz:
 	scripts/fuzz.sh $(FUZZTIME)
