@@ -39,6 +39,7 @@ func (s *spread) same() bool {
 func (s *spread) fill(dst, src []float32) {
 	g := s.g
 	sy, sx := g.stride[1], g.stride[2]
+	even := kernel.Default().Even
 	for py := range sy {
 		for px := range sx {
 			from, to := inside(s.cols, sx, px-g.pad[2], g.in[2])
@@ -50,8 +51,12 @@ func (s *spread) fill(dst, src []float32) {
 					clear(row)
 					continue
 				}
-				clear(row[:from])
-				clear(row[to:])
+				for j := range from { // a few: calling clear would take longer
+					row[j] = 0
+				}
+				for j := to; j < len(row); j++ {
+					row[j] = 0
+				}
 				in := src[y*g.in[2]:][:g.in[2]]
 				in = in[from*sx+px-g.pad[2]:]
 				if sx == 1 {
@@ -62,7 +67,7 @@ func (s *spread) fill(dst, src []float32) {
 				switch sx {
 				case 2:
 					n := min(len(row), len(in)/2)
-					kernel.Default().Even(row[:n], in[:2*n])
+					even(row[:n], in[:2*n])
 					row, in = row[n:], in[2*n:]
 				case 4:
 					for len(row) >= 4 && len(in) >= 13 {
