@@ -55,6 +55,7 @@ var levels = map[string]int{
 
 	"cmd/onnxcnn":  100,
 	"examples/...": 100,
+	"scripts/...":  100,
 
 	"internal/archtest": 100,
 }
