@@ -66,7 +66,7 @@ cross:
 
 # The NEON kernels, on a machine of another kind (Debian package qemu-user-static).
 test-arm64:
-	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -timeout 15m -exec qemu-aarch64-static ./internal/cpu ./internal/kernel/... ./internal/conv
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -short -timeout 15m -exec qemu-aarch64-static ./internal/cpu ./internal/kernel/... ./internal/conv
 
 examples:
 	$(GO) build -o bin/ ./examples/...
