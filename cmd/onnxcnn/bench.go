@@ -28,8 +28,8 @@ func benchCommand() *cli.Command {
 		Usage:     "measure time and memory of a model, also of two providers against each other",
 		ArgsUsage: "MODEL",
 		Description: `Opens the model, runs it once, and then several times on random numbers. Each provider runs in a process
-of its own; where there are several they take turns run by run, so that they share whatever else the
-machine does. Compare the ratio of medians: single times depend on the machine's other work.
+of its own; where there are several they take turns, so that they share whatever else the machine does. In
+each turn one run is measured, after one that fills the caches. Compare the ratio of medians: single times depend on the machine's other work.
 
 The columns: seconds to read the file and prepare it (open), to run it for the first time (first), median
 and shortest time of the runs after that, images a second at the median, the process's peak memory, and
@@ -143,7 +143,7 @@ func splitProviders(s string) []string {
 	return out
 }
 
-// A worker is a process that measures one provider: it says when it is ready, and runs once for each line it is sent.
+// A worker is a process that measures one provider: it says when it is ready, and runs for each line it is sent.
 type worker struct {
 	cmd   *exec.Cmd
 	in    io.WriteCloser
@@ -164,6 +164,10 @@ type (
 		Peak float64 `json:"peak_mb"`
 	}
 )
+
+// settle is how long a provider waits for its turn. Threads of the one before may spin that long in wait of more work
+// (ONNX Runtime's do for some 50 ms), and would take processor time from this one.
+const settle = 100 * time.Millisecond
 
 // compare measures all providers at one batch size, taking turns.
 func compare(c *cli.Context, path string, batch int, providers []string) ([]benchResult, error) {
@@ -206,6 +210,9 @@ func compare(c *cli.Context, path string, batch int, providers []string) ([]benc
 	}
 	for range c.Int("runs") {
 		for _, w := range workers {
+			if len(workers) > 1 {
+				time.Sleep(settle)
+			}
 			if _, err := io.WriteString(w.in, "\n"); err != nil {
 				return nil, err
 			}
@@ -295,6 +302,9 @@ func benchWorker(c *cli.Context, path string, batch int) error {
 		return err
 	}
 	for in := bufio.NewScanner(c.App.Reader); in.Scan(); {
+		if _, err := run(); err != nil { // not measured: it finds the caches full of the other's data
+			return err
+		}
 		t, err := run()
 		if err != nil {
 			return err

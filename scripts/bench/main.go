@@ -65,7 +65,7 @@ func run(dir string, runs, threads int, out string) error {
 		return fmt.Errorf("building onnxcnn: %w", err)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Benchmarks\n\nWritten by `make bench`: %d threads, medians of %d runs after the first, the two programs taking turns.\n", threads, runs)
+	fmt.Fprintf(&b, "# Benchmarks\n\nWritten by `make bench`: %d threads, medians of %d runs, each after one that is not counted, the two programs taking turns.\n", threads, runs)
 	fmt.Fprintf(&b, "Ratios are those of onnxcnn to ONNX Runtime: below 1, onnxcnn is faster or needs less.\n\n%s\n", machine())
 	fmt.Fprintf(&b, "| network | batch | onnxcnn ms | ONNX Runtime ms | open and first run, ratio | peak memory, ratio | time, ratio |\n")
 	fmt.Fprintf(&b, "| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n")
