@@ -14,15 +14,13 @@ import (
 // headLayer is one layer of a head.
 type headLayer struct {
 	units   int     // of a linear layer, else 0
-	act     string  // an activation's operator, else ""
+	act     string  // an activation's name, else ""
 	dropout float64 // share of values that training drops, else 0
+	norm    bool    // batch normalisation
 }
 
-// activations are the names that heads know, with their operators.
-var activations = map[string]string{
-	"relu": "Relu", "leakyrelu": "LeakyRelu", "elu": "Elu", "selu": "Selu", "tanh": "Tanh", "sigmoid": "Sigmoid",
-	"softplus": "Softplus",
-}
+// erfSince is the first opset with Erf.
+const erfSince = 9
 
 // maxUnits bounds a linear layer of a head.
 const maxUnits = 1 << 20
@@ -48,10 +46,12 @@ func parseHead(spec string) ([]headLayer, error) {
 				return nil, fmt.Errorf("head %q: dropout=%s is not at least 0 and below 1", spec, rate)
 			}
 			layers = append(layers, headLayer{dropout: p})
-		case activations[part] != "":
-			layers = append(layers, headLayer{act: activations[part]})
+		case activations[part] != nil:
+			layers = append(layers, headLayer{act: part})
+		case part == "batchnorm":
+			layers = append(layers, headLayer{norm: true})
 		default:
-			return nil, fmt.Errorf("head %q: %q is neither a number of units (1 to %d), an activation (relu, leakyrelu, elu, selu, tanh, sigmoid, softplus) nor dropout=P", spec, part, maxUnits)
+			return nil, fmt.Errorf("head %q: %q is neither a number of units (1 to %d), an activation (%s), batchnorm nor dropout=P", spec, part, maxUnits, activationNames())
 		}
 	}
 	return layers, nil
@@ -89,8 +89,12 @@ func (b *builder) addHead(value string, shape []int, pool string, layers []headL
 			}
 			value = b.linear(value, fmt.Sprintf("head.%d", n), width, l.units, rng)
 			width = l.units
+		case l.act == "gelu" && b.opset < erfSince:
+			return "", fmt.Errorf("head: gelu needs Erf, which is an operator since opset %d, and the network is of opset %d: take silu", erfSince, b.opset)
 		case l.act != "":
-			value = b.node(l.act, []string{value})
+			value = activations[l.act](b, value)
+		case l.norm:
+			value = b.batchNorm(value, fmt.Sprintf("head.%d", n), width)
 		case l.dropout > 0:
 			value = b.dropout(value, l.dropout)
 		}
@@ -122,14 +126,33 @@ func (b *builder) linear(value, name string, in, out int, rng *rand.Rand) string
 	return b.node("Gemm", inputs, attrs...)
 }
 
+// batchNorm appends a normalisation of each value over the batch, as PyTorch's BatchNorm1d begins: scale 1, shift 0, running
+// mean 0 and variance 1. In training it uses the statistics of the batch.
+func (b *builder) batchNorm(value, name string, width int) string {
+	fill := func(what string, v float32) string {
+		t := onnx.New(onnx.Float, width)
+		t.Name = b.fresh(name + "." + what)
+		for i := range t.Float32s() {
+			t.Float32s()[i] = v
+		}
+		b.g.Initializers = append(b.g.Initializers, t)
+		return t.Name
+	}
+	scale, bias := fill("weight", 1), fill("bias", 0)
+	b.head[scale], b.head[bias] = true, true
+	b.norms[scale] = true
+	inputs := []string{value, scale, bias, fill("running_mean", 0), fill("running_var", 1)}
+	if b.opset < 7 {
+		return b.node("BatchNormalization", inputs, op.Attr("is_test", 1))
+	}
+	return b.node("BatchNormalization", inputs)
+}
+
 // dropout appends a Dropout, which runs as nothing everywhere but in training.
 func (b *builder) dropout(value string, rate float64) string {
 	switch {
 	case b.opset >= 12:
-		t := onnx.Of([]int{}, []float32{float32(rate)})
-		t.Name = b.fresh("head.dropout.ratio")
-		b.g.Initializers = append(b.g.Initializers, t)
-		return b.node("Dropout", []string{value, t.Name})
+		return b.node("Dropout", []string{value, b.scalar("head.dropout.ratio", rate)})
 	case b.opset >= 7:
 		return b.node("Dropout", []string{value}, op.Attr("ratio", float32(rate)))
 	}
@@ -142,6 +165,7 @@ type builder struct {
 	opset int
 	taken map[string]bool
 	head  map[string]bool // names of the head's weights
+	norms map[string]bool // and of the scales of its normalisations
 }
 
 // fresh returns a name that no value has.

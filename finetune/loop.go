@@ -254,7 +254,7 @@ func (r *run) plan() Plan {
 // batches returns the images of an epoch in their order: one that the seed and the epoch decide.
 func (r *run) batches(epoch int) [][]int {
 	rng := rand.New(rand.NewPCG(r.o.Seed, shuffleStream<<32+uint64(epoch)))
-	return batchesOf(rng.Perm(len(r.train.items)), r.o.Batch, r.o.BN == "train")
+	return batchesOf(rng.Perm(len(r.train.items)), r.o.Batch, len(r.trainer.buffers) > 0)
 }
 
 // epochs trains until the end, or until patience is out.

@@ -12,7 +12,7 @@ import (
 // NetOptions say what is trained. The zero value trains a linear head on a frozen base.
 type NetOptions struct {
 	At           string // where the base ends: a layer's number or name; "" before the network's own classifier
-	Head         string // "linear" (also ""), layers such as "256,relu,dropout=0.5" before the last, or "keep" for the network's own
+	Head         string // "linear" (also ""), layers such as "256,batchnorm,relu,dropout=0.5" before the last, or "keep" for the network's own
 	Pool         string // how a feature map becomes the head's input: "auto" (also ""), "avg", "max", "flatten"
 	UnfreezeFrom string // first layer of the base that is trained: "none" (also ""), "all", a number, a name or a block
 	BN           string // normalisation in the trained part: "frozen" (also ""), "affine" or "train"

@@ -26,6 +26,7 @@ type Network struct {
 	headFirst int              // and of the head
 	shapes    map[string][]int // of values, for one image
 	bn        string
+	headNorms map[string]bool // scales of the normalisations of a new head: they always train
 }
 
 // Param is a weight that is trained.
@@ -139,11 +140,11 @@ func split(m *onnx.Model, outputs int, o NetOptions) (*Network, error) {
 		}
 		return nil, fmt.Errorf("the shape of %q, where the base ends, is not known for images of %v", end, shape)
 	}
-	b := &builder{g: g, opset: m.OpsetVersion(""), taken: map[string]bool{}, head: map[string]bool{}}
+	b := &builder{g: g, opset: m.OpsetVersion(""), taken: map[string]bool{}, head: map[string]bool{}, norms: map[string]bool{}}
 	g.Nodes = ancestors(g.Nodes, end)
 	baseNodes := len(g.Nodes)
 	b.collectNames()
-	n.Logits = end
+	n.Logits, n.headNorms = end, b.norms
 	if !keep {
 		rng := rand.New(rand.NewPCG(o.Seed, headStream))
 		if n.Logits, err = b.addHead(end, n.shapes[end], pool, layersOfHead, outputs, rng); err != nil {

@@ -50,9 +50,10 @@ func (n *Network) buffersOf(s suffix) []*buffer {
 
 func batchName(statistic string) string { return "onnxcnn:batch:" + statistic }
 
-// trains reports whether a node is a normalisation that uses the statistics of the batch: those do whose scale is trained.
+// trains reports whether a node is a normalisation that uses the statistics of the batch: those do whose scale is trained,
+// if the options say so or they are a new head's.
 func (n *Network) trains(node *onnx.Node) bool {
-	return n.bn == "train" && isBatchNorm(node) && len(node.Inputs) == 5 &&
+	return isBatchNorm(node) && len(node.Inputs) == 5 && (n.bn == "train" || n.headNorms[node.Inputs[1]]) &&
 		slices.ContainsFunc(n.Params, func(p *Param) bool { return p.Name == node.Inputs[1] }) &&
 		n.isFloat(node.Inputs[3]) && n.isFloat(node.Inputs[4])
 }
