@@ -28,6 +28,7 @@ type work struct {
 	taken   map[string]bool     // all value names, so that new ones are unique
 	newest  map[*onnx.Node]bool // nodes that are not of the model's opsets but of the newest
 	limit   int                 // bytes that a value may take
+	origin  map[string]string   // constants that folding made: the names of those that they stand for; nil where nobody asks
 
 	depth    int  // of sub-graphs around it
 	foldLeft *int // bytes that folding may still take, for the graph and its sub-graphs together

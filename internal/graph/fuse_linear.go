@@ -103,6 +103,9 @@ func (f *fuser) scale(i int, l *linear, mul, add []float64) bool {
 	n := *l.node
 	wName, bName := f.fresh(n.Inputs[1]), f.fresh(n.Inputs[1]+"_bias")
 	f.consts[wName], f.consts[bName] = weight, bias
+	if f.origin != nil {
+		f.origin[wName], f.origin[bName] = n.Inputs[1], input(l.node, 2)
+	}
 	n.Inputs = []string{n.Inputs[0], wName, bName}
 	if beta != 1 {
 		n.Attrs = withAttr(n.Attrs, &onnx.Attribute{Name: "beta", Type: onnx.AttrFloat, F: 1})
