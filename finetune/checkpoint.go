@@ -88,11 +88,7 @@ func (r *run) saveCheckpoint() error {
 	views := map[string]safetensors.TensorView{}
 	var errs []error
 	r.trainer.tensors(r.best, func(name string, shape []int, data []float32) {
-		dims := make([]uint64, len(shape))
-		for i, d := range shape {
-			dims[i] = uint64(d)
-		}
-		v, err := safetensors.NewTensorView(safetensors.F32, dims, onnx.Of([]int{len(data)}, data).Raw)
+		v, err := view(shape, data)
 		errs = append(errs, err)
 		views[name] = v
 	})

@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"runtime/debug"
 	"slices"
 
-	"github.com/onnxcnn/onnxcnn/backend"
 	"github.com/onnxcnn/onnxcnn/onnx"
 	"github.com/onnxcnn/onnxcnn/zoo"
 )
@@ -19,29 +17,6 @@ const (
 	BaseKey = "onnxcnn.base_sha256" // of the file that training started from
 	RunKey  = "onnxcnn.run"         // the run's options as JSON
 )
-
-// Check is how an exported file compares with the trainer.
-type Check struct {
-	Images     int     // that were run through both, in batches of one and three
-	Difference float64 // largest difference of logits
-	Largest    float64 // magnitude of a logit
-	Agree      int     // images of which both name the same class
-}
-
-// tolerance is the difference that is allowed between a file and the trainer, as a share of the largest logit: the frozen
-// part is fused with other nodes in the whole network.
-const tolerance = 1e-3
-
-// MismatchError says that an exported file gives other results than the trainer.
-type MismatchError struct {
-	File  string
-	Check Check
-}
-
-func (e *MismatchError) Error() string {
-	return fmt.Sprintf("%s: differs from the trained network by %.3g at logits of up to %.3g (%d of %d images have the same class): do not use it",
-		e.File, e.Check.Difference, e.Check.Largest, e.Check.Agree, e.Check.Images)
-}
 
 // Export returns the network as it is now: base and head as one model with the trained weights, averaged ones where there
 // are some. Names and normalisations are the base's. Labels and recipe may be left out (nil).
@@ -69,7 +44,10 @@ func (t *Trainer) Export(labels []string, recipe *zoo.Recipe) (*onnx.Model, erro
 			g.Initializers[i] = c
 		}
 	}
-	m.Metadata = slices.DeleteFunc(m.Metadata, func(e onnx.Entry) bool { return e.Key == zoo.LabelsKey || e.Key == zoo.RecipeKey })
+	// What stays keeps its place: an export of what was not trained is the same file.
+	m.Metadata = slices.DeleteFunc(m.Metadata, func(e onnx.Entry) bool {
+		return e.Key == zoo.LabelsKey && labels == nil || e.Key == zoo.RecipeKey && recipe == nil
+	})
 	if labels != nil {
 		if err := zoo.SetLabels(&m, labels); err != nil {
 			return nil, err
@@ -139,77 +117,14 @@ func (r *run) export(ctx context.Context, res *Result) (Check, error) {
 	if err := head.Save(res.Head, onnx.SaveOptions{}); err != nil {
 		return Check{}, err
 	}
-	return r.verify(ctx, res.Model)
-}
-
-// verify runs images through the file, one by one and three at once, and through the trainer.
-func (r *run) verify(ctx context.Context, file string) (Check, error) {
-	m, err := onnx.Open(file)
+	want, err := r.takeSamples(ctx)
 	if err != nil {
 		return Check{}, err
 	}
-	defer m.Close()
-	s, err := backend.Open(m, backend.Options{Threads: r.o.Threads, Warn: r.o.Warn})
-	if err != nil {
+	if err := r.dir.writeSamples(want); err != nil {
 		return Check{}, err
 	}
-	defer s.Close()
-	var c Check
-	items := r.val.items
-	batches := [][]int{{0}, nil}
-	for i := range 3 {
-		batches[1] = append(batches[1], i%len(items))
-	}
-	err = r.loader.each(ctx, items, batches, -1, func(b *images) error {
-		if err := b.firstError(items); err != nil {
-			return err
-		}
-		cut, err := r.trainer.Cut(ctx, b.x)
-		if err != nil {
-			return err
-		}
-		want, err := r.trainer.Logits(ctx, cut)
-		if err != nil {
-			return err
-		}
-		out, err := s.Run(ctx, map[string]*onnx.Tensor{r.net.Input: b.x})
-		if err != nil {
-			return fmt.Errorf("%s, batch of %d: %w", file, len(b.index), err)
-		}
-		got := out[r.net.Logits]
-		if got == nil || !slices.Equal(got.Shape, want.Shape) {
-			return fmt.Errorf("%s: gives no logits of shape %v", file, want.Shape)
-		}
-		c.compare(got.Float32s(), want.Float32s(), r.trainer.target)
-		return nil
-	})
-	if err == nil && (c.Agree < c.Images || !(c.Difference <= tolerance*max(c.Largest, 1e-3))) {
-		err = &MismatchError{File: file, Check: c}
-	}
-	return c, err
-}
-
-// compare adds a batch of logits to the comparison. Two classes that lie as close together as rounding lets them are the
-// same.
-func (c *Check) compare(got, want []float32, t target) {
-	for at := 0; at < len(want); at += t.outputs {
-		g, w := got[at:at+t.outputs], want[at:at+t.outputs]
-		c.Images++
-		c.Largest = max(c.Largest, largest(w))
-		worst := 0.0
-		for i := range w {
-			d := math.Abs(float64(g[i]) - float64(w[i]))
-			if math.IsNaN(d) {
-				d = math.Inf(1)
-			}
-			worst = max(worst, d)
-		}
-		c.Difference = max(c.Difference, worst)
-		a, b := t.predict(g), t.predict(w)
-		if a == b || t.outputs > 1 && math.Abs(float64(w[a])-float64(w[b])) <= 2*worst || t.outputs == 1 && math.Abs(float64(w[0])) <= worst {
-			c.Agree++
-		}
-	}
+	return verify(ctx, res.Model, want, verifyOptions{target: r.trainer.target, tolerance: tolerance, threads: r.o.Threads, warn: r.o.Warn})
 }
 
 // software names this build.

@@ -5,10 +5,12 @@ package finetune_test
 import (
 	"context"
 	"math"
+	"path/filepath"
 	"testing"
 
 	"github.com/onnxcnn/onnxcnn/backend"
 	_ "github.com/onnxcnn/onnxcnn/backend/ort"
+	"github.com/onnxcnn/onnxcnn/finetune"
 	"github.com/onnxcnn/onnxcnn/internal/reftest"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
@@ -18,8 +20,29 @@ func TestORT(t *testing.T) {
 	t.Setenv("ONNXCNN_ORT_LIB", reftest.ORTLibrary(t))
 	o := small()
 	o.Head, o.UnfreezeFrom, o.BN = "16,relu,dropout=0.5", "7", "train"
-	res := train(t, dataOf(t, pictures(6, "blue", "red")), t.TempDir(), o)
-	m := open(t, res.Model)
+	dir := t.TempDir()
+	train(t, dataOf(t, pictures(6, "blue", "red")), dir, o)
+	for _, c := range []struct {
+		name string
+		o    finetune.ExportOptions
+	}{
+		{"plain", finetune.ExportOptions{}},
+		{"folded", finetune.ExportOptions{FoldBN: true}},
+		{"head", finetune.ExportOptions{HeadOnly: true}},
+		{"weights beside the file", finetune.ExportOptions{Save: onnx.SaveOptions{External: true}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "out.onnx")
+			if _, err := finetune.ExportRun(context.Background(), dir, file, c.o); err != nil {
+				t.Fatal(err)
+			}
+			sameOnORT(t, open(t, file))
+		})
+	}
+}
+
+// sameOnORT compares what both providers give for batches of one and three.
+func sameOnORT(t *testing.T, m *onnx.Model) {
 	run := func(provider string, x *onnx.Tensor) []float32 {
 		s, err := backend.Open(m, backend.Options{Provider: provider})
 		if err != nil {

@@ -303,8 +303,7 @@ func (v *finetuneView) result(dir string, res *finetune.Result) error {
 			fmt.Fprintf(v.c.App.Writer, "stopped: no better epoch than %d\n", res.Best)
 		}
 		fmt.Fprintf(v.c.App.Writer, "%s: epoch %d, validation accuracy %.4f, loss %.4f\n", filepath.ToSlash(res.Model), res.Best, best.ValAcc, best.ValLoss)
-		fmt.Fprintf(v.c.App.Writer, "verified: the file differs from the trained network by at most %.2g, and names the same class for %d of %d images\n",
-			res.Check.Difference, res.Check.Agree, res.Check.Images)
+		fmt.Fprintln(v.c.App.Writer, verified(res.Check))
 	}
 	if n := len(res.Skipped); n > 0 {
 		return skippedf("%d images were skipped", n)

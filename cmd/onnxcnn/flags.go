@@ -58,8 +58,13 @@ func engineOptions(c *cli.Context) backend.Options {
 
 // modelArg returns the command's first argument, the model's file name, and the arguments after it.
 func modelArg(c *cli.Context) (string, []string, error) {
+	return firstArg(c, "which model? Give the name of an ONNX file")
+}
+
+// firstArg returns the command's first argument and those after it; question is asked where there is none.
+func firstArg(c *cli.Context, question string) (string, []string, error) {
 	if c.NArg() == 0 || c.Args().First() == "" {
-		return "", nil, withHint(usagef("which model? Give the name of an ONNX file"), "%s", seeHelp(c.Command))
+		return "", nil, withHint(usagef("%s", question), "%s", seeHelp(c.Command))
 	}
 	return c.Args().First(), c.Args().Tail(), nil
 }

@@ -33,6 +33,7 @@ func commands() []*cli.Command {
 		extractFeaturesCommand(),
 		augmentCommand(),
 		finetuneCommand(),
+		exportCommand(),
 		evaluateCommand(),
 		benchCommand(),
 	}
