@@ -12,6 +12,10 @@ const longRow = 32
 // kernel's weights times elements of the spread input.
 func (f *Filter) depthwise(pool *par.Pool, alloc func(int) []float32, s *Shape, a *Args) {
 	geo := newGeometry(s)
+	if slides(&geo) {
+		f.slide(pool, alloc, &geo, a)
+		return
+	}
 	sp := newSpread(&geo)
 	perGroup := f.m / f.groups
 	flat := (geo.out[1]-1)*sp.cols + geo.out[2]

@@ -1468,6 +1468,1578 @@ gatherloop:
 	VZEROUPPER
 	RET
 
+// func avx2Slide3Stride1(s *byte)
+// Requires: AVX, FMA3
+TEXT ·avx2Slide3Stride1(SB), NOSPLIT, $0-8
+	MOVQ         s+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         16(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         24(AX), DI
+	VBROADCASTSS 60(AX), Y0
+	VBROADCASTSS 64(AX), Y1
+	SHLQ         $0x02, BX
+	SHLQ         $0x02, SI
+	MOVQ         DI, R8
+	IMULQ        SI, R8
+	ADDQ         CX, R8
+	SUBQ         $0x20, R8
+	MOVQ         BX, R11
+	IMUL3Q       $0x01, R11, R11
+	CMPQ         DI, $0x04
+	JL           single
+
+blocks:
+	XORQ R9, R9
+
+columns4:
+	VBROADCASTSS 56(AX), Y2
+	VBROADCASTSS 56(AX), Y3
+	VBROADCASTSS 56(AX), Y4
+	VBROADCASTSS 56(AX), Y5
+	MOVQ         40(AX), R13
+	MOVQ         48(AX), R14
+	MOVQ         $0x00000003, R12
+
+taps4:
+	MOVQ         (R14), R10
+	LEAQ         (DX)(R10*4), R10
+	ADDQ         R9, R10
+	VBROADCASTSS (R13), Y6
+	VBROADCASTSS 12(R13), Y7
+	VBROADCASTSS 24(R13), Y8
+	VMOVUPS      (R10), Y9
+	ADDQ         BX, R10
+	VFMADD231PS  Y9, Y6, Y2
+	VMOVUPS      (R10), Y9
+	ADDQ         BX, R10
+	VFMADD231PS  Y9, Y7, Y2
+	VFMADD231PS  Y9, Y6, Y3
+	VMOVUPS      (R10), Y9
+	ADDQ         BX, R10
+	VFMADD231PS  Y9, Y8, Y2
+	VFMADD231PS  Y9, Y7, Y3
+	VFMADD231PS  Y9, Y6, Y4
+	VMOVUPS      (R10), Y9
+	ADDQ         BX, R10
+	VFMADD231PS  Y9, Y8, Y3
+	VFMADD231PS  Y9, Y7, Y4
+	VFMADD231PS  Y9, Y6, Y5
+	VMOVUPS      (R10), Y6
+	ADDQ         BX, R10
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y6, Y7, Y5
+	VMOVUPS      (R10), Y6
+	VFMADD231PS  Y6, Y8, Y5
+	ADDQ         $0x04, R13
+	ADDQ         $0x08, R14
+	DECQ         R12
+	JNZ          taps4
+	VMAXPS       Y2, Y0, Y2
+	VMINPS       Y2, Y1, Y2
+	VMAXPS       Y3, Y0, Y3
+	VMINPS       Y3, Y1, Y3
+	VMAXPS       Y4, Y0, Y4
+	VMINPS       Y4, Y1, Y4
+	VMAXPS       Y5, Y0, Y5
+	VMINPS       Y5, Y1, Y5
+	LEAQ         (CX)(R9*1), R10
+	CMPQ         SI, $0x00000020
+	JL           narrow4
+	VMOVUPS      Y2, (R10)
+	ADDQ         SI, R10
+	VMOVUPS      Y3, (R10)
+	ADDQ         SI, R10
+	VMOVUPS      Y4, (R10)
+	ADDQ         SI, R10
+	VMOVUPS      Y5, (R10)
+	ADDQ         $0x20, R9
+	LEAQ         32(R9), R10
+	CMPQ         R10, SI
+	JLE          columns4
+	CMPQ         R9, SI
+	JGE          done4
+	MOVQ         SI, R9
+	SUBQ         $0x20, R9
+	JMP          columns4
+
+narrow4:
+	CMPQ    R10, R8
+	JG      narrow4_0
+	VMOVUPS Y2, (R10)
+	JMP     narrow4_0end
+
+narrow4_0:
+	LEAQ       avx2ones<>+0(SB), R9
+	SUBQ       SI, R9
+	VMOVUPS    32(R9), Y6
+	VMASKMOVPS Y2, Y6, (R10)
+
+narrow4_0end:
+	ADDQ    SI, R10
+	CMPQ    R10, R8
+	JG      narrow4_1
+	VMOVUPS Y3, (R10)
+	JMP     narrow4_1end
+
+narrow4_1:
+	LEAQ       avx2ones<>+0(SB), R9
+	SUBQ       SI, R9
+	VMOVUPS    32(R9), Y2
+	VMASKMOVPS Y3, Y2, (R10)
+
+narrow4_1end:
+	ADDQ    SI, R10
+	CMPQ    R10, R8
+	JG      narrow4_2
+	VMOVUPS Y4, (R10)
+	JMP     narrow4_2end
+
+narrow4_2:
+	LEAQ       avx2ones<>+0(SB), R9
+	SUBQ       SI, R9
+	VMOVUPS    32(R9), Y2
+	VMASKMOVPS Y4, Y2, (R10)
+
+narrow4_2end:
+	ADDQ    SI, R10
+	CMPQ    R10, R8
+	JG      narrow4_3
+	VMOVUPS Y5, (R10)
+	JMP     narrow4_3end
+
+narrow4_3:
+	LEAQ       avx2ones<>+0(SB), R9
+	SUBQ       SI, R9
+	VMOVUPS    32(R9), Y2
+	VMASKMOVPS Y5, Y2, (R10)
+
+narrow4_3end:
+done4:
+	SUBQ $0x04, DI
+	JZ   end
+	MOVQ $0x00000004, R9
+	CMPQ DI, R9
+	JGE  whole
+	MOVQ DI, R9
+	MOVQ $0x00000004, DI
+
+whole:
+	MOVQ  R9, R10
+	IMULQ SI, R10
+	ADDQ  R10, CX
+	IMULQ R11, R9
+	ADDQ  R9, DX
+	JMP   blocks
+
+single:
+	TESTQ DI, DI
+	JZ    end
+	XORQ  R9, R9
+
+columns1:
+	VBROADCASTSS 56(AX), Y2
+	MOVQ         40(AX), R13
+	MOVQ         48(AX), R14
+	MOVQ         $0x00000003, R12
+
+taps1:
+	MOVQ         (R14), R10
+	LEAQ         (DX)(R10*4), R10
+	ADDQ         R9, R10
+	VBROADCASTSS (R13), Y3
+	VBROADCASTSS 12(R13), Y4
+	VBROADCASTSS 24(R13), Y5
+	VMOVUPS      (R10), Y6
+	ADDQ         BX, R10
+	VFMADD231PS  Y6, Y3, Y2
+	VMOVUPS      (R10), Y3
+	ADDQ         BX, R10
+	VFMADD231PS  Y3, Y4, Y2
+	VMOVUPS      (R10), Y3
+	VFMADD231PS  Y3, Y5, Y2
+	ADDQ         $0x04, R13
+	ADDQ         $0x08, R14
+	DECQ         R12
+	JNZ          taps1
+	VMAXPS       Y2, Y0, Y2
+	VMINPS       Y2, Y1, Y2
+	LEAQ         (CX)(R9*1), R10
+	CMPQ         SI, $0x00000020
+	JL           narrow1
+	VMOVUPS      Y2, (R10)
+	ADDQ         $0x20, R9
+	LEAQ         32(R9), R10
+	CMPQ         R10, SI
+	JLE          columns1
+	CMPQ         R9, SI
+	JGE          done1
+	MOVQ         SI, R9
+	SUBQ         $0x20, R9
+	JMP          columns1
+
+narrow1:
+	CMPQ    R10, R8
+	JG      narrow1_0
+	VMOVUPS Y2, (R10)
+	JMP     narrow1_0end
+
+narrow1_0:
+	LEAQ       avx2ones<>+0(SB), R9
+	SUBQ       SI, R9
+	VMOVUPS    32(R9), Y3
+	VMASKMOVPS Y2, Y3, (R10)
+
+narrow1_0end:
+done1:
+	ADDQ SI, CX
+	ADDQ R11, DX
+	DECQ DI
+	JMP  single
+
+end:
+	VZEROUPPER
+	RET
+
+DATA avx2ones<>+0(SB)/4, $0xffffffff
+DATA avx2ones<>+4(SB)/4, $0xffffffff
+DATA avx2ones<>+8(SB)/4, $0xffffffff
+DATA avx2ones<>+12(SB)/4, $0xffffffff
+DATA avx2ones<>+16(SB)/4, $0xffffffff
+DATA avx2ones<>+20(SB)/4, $0xffffffff
+DATA avx2ones<>+24(SB)/4, $0xffffffff
+DATA avx2ones<>+28(SB)/4, $0xffffffff
+DATA avx2ones<>+32(SB)/4, $0x00000000
+DATA avx2ones<>+36(SB)/4, $0x00000000
+DATA avx2ones<>+40(SB)/4, $0x00000000
+DATA avx2ones<>+44(SB)/4, $0x00000000
+DATA avx2ones<>+48(SB)/4, $0x00000000
+DATA avx2ones<>+52(SB)/4, $0x00000000
+DATA avx2ones<>+56(SB)/4, $0x00000000
+DATA avx2ones<>+60(SB)/4, $0x00000000
+GLOBL avx2ones<>(SB), RODATA|NOPTR, $64
+
+// func avx2Slide3Stride2(s *byte)
+// Requires: AVX, FMA3
+TEXT ·avx2Slide3Stride2(SB), NOSPLIT, $0-8
+	MOVQ         s+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         16(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         24(AX), DI
+	VBROADCASTSS 60(AX), Y0
+	VBROADCASTSS 64(AX), Y1
+	SHLQ         $0x02, BX
+	SHLQ         $0x02, SI
+	MOVQ         DI, R8
+	IMULQ        SI, R8
+	ADDQ         CX, R8
+	SUBQ         $0x20, R8
+	MOVQ         BX, R11
+	IMUL3Q       $0x02, R11, R11
+	CMPQ         DI, $0x04
+	JL           single
+
+blocks:
+	XORQ R9, R9
+
+columns4:
+	VBROADCASTSS 56(AX), Y2
+	VBROADCASTSS 56(AX), Y3
+	VBROADCASTSS 56(AX), Y4
+	VBROADCASTSS 56(AX), Y5
+	MOVQ         40(AX), R13
+	MOVQ         48(AX), R14
+	MOVQ         $0x00000003, R12
+
+taps4:
+	MOVQ         (R14), R10
+	LEAQ         (DX)(R10*4), R10
+	ADDQ         R9, R10
+	VBROADCASTSS (R13), Y6
+	VBROADCASTSS 12(R13), Y7
+	VBROADCASTSS 24(R13), Y8
+	VMOVUPS      (R10), Y9
+	ADDQ         BX, R10
+	VFMADD231PS  Y9, Y6, Y2
+	VMOVUPS      (R10), Y9
+	ADDQ         BX, R10
+	VFMADD231PS  Y9, Y7, Y2
+	VMOVUPS      (R10), Y9
+	ADDQ         BX, R10
+	VFMADD231PS  Y9, Y8, Y2
+	VFMADD231PS  Y9, Y6, Y3
+	VMOVUPS      (R10), Y9
+	ADDQ         BX, R10
+	VFMADD231PS  Y9, Y7, Y3
+	VMOVUPS      (R10), Y9
+	ADDQ         BX, R10
+	VFMADD231PS  Y9, Y8, Y3
+	VFMADD231PS  Y9, Y6, Y4
+	VMOVUPS      (R10), Y9
+	ADDQ         BX, R10
+	VFMADD231PS  Y9, Y7, Y4
+	VMOVUPS      (R10), Y9
+	ADDQ         BX, R10
+	VFMADD231PS  Y9, Y8, Y4
+	VFMADD231PS  Y9, Y6, Y5
+	VMOVUPS      (R10), Y6
+	ADDQ         BX, R10
+	VFMADD231PS  Y6, Y7, Y5
+	VMOVUPS      (R10), Y6
+	VFMADD231PS  Y6, Y8, Y5
+	ADDQ         $0x04, R13
+	ADDQ         $0x08, R14
+	DECQ         R12
+	JNZ          taps4
+	VMAXPS       Y2, Y0, Y2
+	VMINPS       Y2, Y1, Y2
+	VMAXPS       Y3, Y0, Y3
+	VMINPS       Y3, Y1, Y3
+	VMAXPS       Y4, Y0, Y4
+	VMINPS       Y4, Y1, Y4
+	VMAXPS       Y5, Y0, Y5
+	VMINPS       Y5, Y1, Y5
+	LEAQ         (CX)(R9*1), R10
+	CMPQ         SI, $0x00000020
+	JL           narrow4
+	VMOVUPS      Y2, (R10)
+	ADDQ         SI, R10
+	VMOVUPS      Y3, (R10)
+	ADDQ         SI, R10
+	VMOVUPS      Y4, (R10)
+	ADDQ         SI, R10
+	VMOVUPS      Y5, (R10)
+	ADDQ         $0x20, R9
+	LEAQ         32(R9), R10
+	CMPQ         R10, SI
+	JLE          columns4
+	CMPQ         R9, SI
+	JGE          done4
+	MOVQ         SI, R9
+	SUBQ         $0x20, R9
+	JMP          columns4
+
+narrow4:
+	CMPQ    R10, R8
+	JG      narrow4_0
+	VMOVUPS Y2, (R10)
+	JMP     narrow4_0end
+
+narrow4_0:
+	LEAQ       avx2ones<>+0(SB), R9
+	SUBQ       SI, R9
+	VMOVUPS    32(R9), Y6
+	VMASKMOVPS Y2, Y6, (R10)
+
+narrow4_0end:
+	ADDQ    SI, R10
+	CMPQ    R10, R8
+	JG      narrow4_1
+	VMOVUPS Y3, (R10)
+	JMP     narrow4_1end
+
+narrow4_1:
+	LEAQ       avx2ones<>+0(SB), R9
+	SUBQ       SI, R9
+	VMOVUPS    32(R9), Y2
+	VMASKMOVPS Y3, Y2, (R10)
+
+narrow4_1end:
+	ADDQ    SI, R10
+	CMPQ    R10, R8
+	JG      narrow4_2
+	VMOVUPS Y4, (R10)
+	JMP     narrow4_2end
+
+narrow4_2:
+	LEAQ       avx2ones<>+0(SB), R9
+	SUBQ       SI, R9
+	VMOVUPS    32(R9), Y2
+	VMASKMOVPS Y4, Y2, (R10)
+
+narrow4_2end:
+	ADDQ    SI, R10
+	CMPQ    R10, R8
+	JG      narrow4_3
+	VMOVUPS Y5, (R10)
+	JMP     narrow4_3end
+
+narrow4_3:
+	LEAQ       avx2ones<>+0(SB), R9
+	SUBQ       SI, R9
+	VMOVUPS    32(R9), Y2
+	VMASKMOVPS Y5, Y2, (R10)
+
+narrow4_3end:
+done4:
+	SUBQ $0x04, DI
+	JZ   end
+	MOVQ $0x00000004, R9
+	CMPQ DI, R9
+	JGE  whole
+	MOVQ DI, R9
+	MOVQ $0x00000004, DI
+
+whole:
+	MOVQ  R9, R10
+	IMULQ SI, R10
+	ADDQ  R10, CX
+	IMULQ R11, R9
+	ADDQ  R9, DX
+	JMP   blocks
+
+single:
+	TESTQ DI, DI
+	JZ    end
+	XORQ  R9, R9
+
+columns1:
+	VBROADCASTSS 56(AX), Y2
+	MOVQ         40(AX), R13
+	MOVQ         48(AX), R14
+	MOVQ         $0x00000003, R12
+
+taps1:
+	MOVQ         (R14), R10
+	LEAQ         (DX)(R10*4), R10
+	ADDQ         R9, R10
+	VBROADCASTSS (R13), Y3
+	VBROADCASTSS 12(R13), Y4
+	VBROADCASTSS 24(R13), Y5
+	VMOVUPS      (R10), Y6
+	ADDQ         BX, R10
+	VFMADD231PS  Y6, Y3, Y2
+	VMOVUPS      (R10), Y3
+	ADDQ         BX, R10
+	VFMADD231PS  Y3, Y4, Y2
+	VMOVUPS      (R10), Y3
+	VFMADD231PS  Y3, Y5, Y2
+	ADDQ         $0x04, R13
+	ADDQ         $0x08, R14
+	DECQ         R12
+	JNZ          taps1
+	VMAXPS       Y2, Y0, Y2
+	VMINPS       Y2, Y1, Y2
+	LEAQ         (CX)(R9*1), R10
+	CMPQ         SI, $0x00000020
+	JL           narrow1
+	VMOVUPS      Y2, (R10)
+	ADDQ         $0x20, R9
+	LEAQ         32(R9), R10
+	CMPQ         R10, SI
+	JLE          columns1
+	CMPQ         R9, SI
+	JGE          done1
+	MOVQ         SI, R9
+	SUBQ         $0x20, R9
+	JMP          columns1
+
+narrow1:
+	CMPQ    R10, R8
+	JG      narrow1_0
+	VMOVUPS Y2, (R10)
+	JMP     narrow1_0end
+
+narrow1_0:
+	LEAQ       avx2ones<>+0(SB), R9
+	SUBQ       SI, R9
+	VMOVUPS    32(R9), Y3
+	VMASKMOVPS Y2, Y3, (R10)
+
+narrow1_0end:
+done1:
+	ADDQ SI, CX
+	ADDQ R11, DX
+	DECQ DI
+	JMP  single
+
+end:
+	VZEROUPPER
+	RET
+
+// func avx2Slide5Stride1(s *byte)
+// Requires: AVX, FMA3
+TEXT ·avx2Slide5Stride1(SB), NOSPLIT, $0-8
+	MOVQ         s+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         16(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         24(AX), DI
+	VBROADCASTSS 60(AX), Y0
+	VBROADCASTSS 64(AX), Y1
+	SHLQ         $0x02, BX
+	SHLQ         $0x02, SI
+	MOVQ         DI, R8
+	IMULQ        SI, R8
+	ADDQ         CX, R8
+	SUBQ         $0x20, R8
+	MOVQ         BX, R11
+	IMUL3Q       $0x01, R11, R11
+	CMPQ         DI, $0x04
+	JL           single
+
+blocks:
+	XORQ R9, R9
+
+columns4:
+	VBROADCASTSS 56(AX), Y2
+	VBROADCASTSS 56(AX), Y3
+	VBROADCASTSS 56(AX), Y4
+	VBROADCASTSS 56(AX), Y5
+	MOVQ         40(AX), R13
+	MOVQ         48(AX), R14
+	MOVQ         $0x00000005, R12
+
+taps4:
+	MOVQ         (R14), R10
+	LEAQ         (DX)(R10*4), R10
+	ADDQ         R9, R10
+	VBROADCASTSS (R13), Y6
+	VBROADCASTSS 20(R13), Y7
+	VBROADCASTSS 40(R13), Y8
+	VBROADCASTSS 60(R13), Y9
+	VBROADCASTSS 80(R13), Y10
+	VMOVUPS      (R10), Y11
+	ADDQ         BX, R10
+	VFMADD231PS  Y11, Y6, Y2
+	VMOVUPS      (R10), Y11
+	ADDQ         BX, R10
+	VFMADD231PS  Y11, Y7, Y2
+	VFMADD231PS  Y11, Y6, Y3
+	VMOVUPS      (R10), Y11
+	ADDQ         BX, R10
+	VFMADD231PS  Y11, Y8, Y2
+	VFMADD231PS  Y11, Y7, Y3
+	VFMADD231PS  Y11, Y6, Y4
+	VMOVUPS      (R10), Y11
+	ADDQ         BX, R10
+	VFMADD231PS  Y11, Y9, Y2
+	VFMADD231PS  Y11, Y8, Y3
+	VFMADD231PS  Y11, Y7, Y4
+	VFMADD231PS  Y11, Y6, Y5
+	VMOVUPS      (R10), Y6
+	ADDQ         BX, R10
+	VFMADD231PS  Y6, Y10, Y2
+	VFMADD231PS  Y6, Y9, Y3
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y6, Y7, Y5
+	VMOVUPS      (R10), Y6
+	ADDQ         BX, R10
+	VFMADD231PS  Y6, Y10, Y3
+	VFMADD231PS  Y6, Y9, Y4
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      (R10), Y6
+	ADDQ         BX, R10
+	VFMADD231PS  Y6, Y10, Y4
+	VFMADD231PS  Y6, Y9, Y5
+	VMOVUPS      (R10), Y6
+	VFMADD231PS  Y6, Y10, Y5
+	ADDQ         $0x04, R13
+	ADDQ         $0x08, R14
+	DECQ         R12
+	JNZ          taps4
+	VMAXPS       Y2, Y0, Y2
+	VMINPS       Y2, Y1, Y2
+	VMAXPS       Y3, Y0, Y3
+	VMINPS       Y3, Y1, Y3
+	VMAXPS       Y4, Y0, Y4
+	VMINPS       Y4, Y1, Y4
+	VMAXPS       Y5, Y0, Y5
+	VMINPS       Y5, Y1, Y5
+	LEAQ         (CX)(R9*1), R10
+	CMPQ         SI, $0x00000020
+	JL           narrow4
+	VMOVUPS      Y2, (R10)
+	ADDQ         SI, R10
+	VMOVUPS      Y3, (R10)
+	ADDQ         SI, R10
+	VMOVUPS      Y4, (R10)
+	ADDQ         SI, R10
+	VMOVUPS      Y5, (R10)
+	ADDQ         $0x20, R9
+	LEAQ         32(R9), R10
+	CMPQ         R10, SI
+	JLE          columns4
+	CMPQ         R9, SI
+	JGE          done4
+	MOVQ         SI, R9
+	SUBQ         $0x20, R9
+	JMP          columns4
+
+narrow4:
+	CMPQ    R10, R8
+	JG      narrow4_0
+	VMOVUPS Y2, (R10)
+	JMP     narrow4_0end
+
+narrow4_0:
+	LEAQ       avx2ones<>+0(SB), R9
+	SUBQ       SI, R9
+	VMOVUPS    32(R9), Y6
+	VMASKMOVPS Y2, Y6, (R10)
+
+narrow4_0end:
+	ADDQ    SI, R10
+	CMPQ    R10, R8
+	JG      narrow4_1
+	VMOVUPS Y3, (R10)
+	JMP     narrow4_1end
+
+narrow4_1:
+	LEAQ       avx2ones<>+0(SB), R9
+	SUBQ       SI, R9
+	VMOVUPS    32(R9), Y2
+	VMASKMOVPS Y3, Y2, (R10)
+
+narrow4_1end:
+	ADDQ    SI, R10
+	CMPQ    R10, R8
+	JG      narrow4_2
+	VMOVUPS Y4, (R10)
+	JMP     narrow4_2end
+
+narrow4_2:
+	LEAQ       avx2ones<>+0(SB), R9
+	SUBQ       SI, R9
+	VMOVUPS    32(R9), Y2
+	VMASKMOVPS Y4, Y2, (R10)
+
+narrow4_2end:
+	ADDQ    SI, R10
+	CMPQ    R10, R8
+	JG      narrow4_3
+	VMOVUPS Y5, (R10)
+	JMP     narrow4_3end
+
+narrow4_3:
+	LEAQ       avx2ones<>+0(SB), R9
+	SUBQ       SI, R9
+	VMOVUPS    32(R9), Y2
+	VMASKMOVPS Y5, Y2, (R10)
+
+narrow4_3end:
+done4:
+	SUBQ $0x04, DI
+	JZ   end
+	MOVQ $0x00000004, R9
+	CMPQ DI, R9
+	JGE  whole
+	MOVQ DI, R9
+	MOVQ $0x00000004, DI
+
+whole:
+	MOVQ  R9, R10
+	IMULQ SI, R10
+	ADDQ  R10, CX
+	IMULQ R11, R9
+	ADDQ  R9, DX
+	JMP   blocks
+
+single:
+	TESTQ DI, DI
+	JZ    end
+	XORQ  R9, R9
+
+columns1:
+	VBROADCASTSS 56(AX), Y2
+	MOVQ         40(AX), R13
+	MOVQ         48(AX), R14
+	MOVQ         $0x00000005, R12
+
+taps1:
+	MOVQ         (R14), R10
+	LEAQ         (DX)(R10*4), R10
+	ADDQ         R9, R10
+	VBROADCASTSS (R13), Y3
+	VBROADCASTSS 20(R13), Y4
+	VBROADCASTSS 40(R13), Y5
+	VBROADCASTSS 60(R13), Y6
+	VBROADCASTSS 80(R13), Y7
+	VMOVUPS      (R10), Y8
+	ADDQ         BX, R10
+	VFMADD231PS  Y8, Y3, Y2
+	VMOVUPS      (R10), Y3
+	ADDQ         BX, R10
+	VFMADD231PS  Y3, Y4, Y2
+	VMOVUPS      (R10), Y3
+	ADDQ         BX, R10
+	VFMADD231PS  Y3, Y5, Y2
+	VMOVUPS      (R10), Y3
+	ADDQ         BX, R10
+	VFMADD231PS  Y3, Y6, Y2
+	VMOVUPS      (R10), Y3
+	VFMADD231PS  Y3, Y7, Y2
+	ADDQ         $0x04, R13
+	ADDQ         $0x08, R14
+	DECQ         R12
+	JNZ          taps1
+	VMAXPS       Y2, Y0, Y2
+	VMINPS       Y2, Y1, Y2
+	LEAQ         (CX)(R9*1), R10
+	CMPQ         SI, $0x00000020
+	JL           narrow1
+	VMOVUPS      Y2, (R10)
+	ADDQ         $0x20, R9
+	LEAQ         32(R9), R10
+	CMPQ         R10, SI
+	JLE          columns1
+	CMPQ         R9, SI
+	JGE          done1
+	MOVQ         SI, R9
+	SUBQ         $0x20, R9
+	JMP          columns1
+
+narrow1:
+	CMPQ    R10, R8
+	JG      narrow1_0
+	VMOVUPS Y2, (R10)
+	JMP     narrow1_0end
+
+narrow1_0:
+	LEAQ       avx2ones<>+0(SB), R9
+	SUBQ       SI, R9
+	VMOVUPS    32(R9), Y3
+	VMASKMOVPS Y2, Y3, (R10)
+
+narrow1_0end:
+done1:
+	ADDQ SI, CX
+	ADDQ R11, DX
+	DECQ DI
+	JMP  single
+
+end:
+	VZEROUPPER
+	RET
+
+// func avx2Slide5Stride2(s *byte)
+// Requires: AVX, FMA3
+TEXT ·avx2Slide5Stride2(SB), NOSPLIT, $0-8
+	MOVQ         s+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         16(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         24(AX), DI
+	VBROADCASTSS 60(AX), Y0
+	VBROADCASTSS 64(AX), Y1
+	SHLQ         $0x02, BX
+	SHLQ         $0x02, SI
+	MOVQ         DI, R8
+	IMULQ        SI, R8
+	ADDQ         CX, R8
+	SUBQ         $0x20, R8
+	MOVQ         BX, R11
+	IMUL3Q       $0x02, R11, R11
+	CMPQ         DI, $0x04
+	JL           single
+
+blocks:
+	XORQ R9, R9
+
+columns4:
+	VBROADCASTSS 56(AX), Y2
+	VBROADCASTSS 56(AX), Y3
+	VBROADCASTSS 56(AX), Y4
+	VBROADCASTSS 56(AX), Y5
+	MOVQ         40(AX), R13
+	MOVQ         48(AX), R14
+	MOVQ         $0x00000005, R12
+
+taps4:
+	MOVQ         (R14), R10
+	LEAQ         (DX)(R10*4), R10
+	ADDQ         R9, R10
+	VBROADCASTSS (R13), Y6
+	VBROADCASTSS 20(R13), Y7
+	VBROADCASTSS 40(R13), Y8
+	VBROADCASTSS 60(R13), Y9
+	VBROADCASTSS 80(R13), Y10
+	VMOVUPS      (R10), Y11
+	ADDQ         BX, R10
+	VFMADD231PS  Y11, Y6, Y2
+	VMOVUPS      (R10), Y11
+	ADDQ         BX, R10
+	VFMADD231PS  Y11, Y7, Y2
+	VMOVUPS      (R10), Y11
+	ADDQ         BX, R10
+	VFMADD231PS  Y11, Y8, Y2
+	VFMADD231PS  Y11, Y6, Y3
+	VMOVUPS      (R10), Y11
+	ADDQ         BX, R10
+	VFMADD231PS  Y11, Y9, Y2
+	VFMADD231PS  Y11, Y7, Y3
+	VMOVUPS      (R10), Y11
+	ADDQ         BX, R10
+	VFMADD231PS  Y11, Y10, Y2
+	VFMADD231PS  Y11, Y8, Y3
+	VFMADD231PS  Y11, Y6, Y4
+	VMOVUPS      (R10), Y11
+	ADDQ         BX, R10
+	VFMADD231PS  Y11, Y9, Y3
+	VFMADD231PS  Y11, Y7, Y4
+	VMOVUPS      (R10), Y11
+	ADDQ         BX, R10
+	VFMADD231PS  Y11, Y10, Y3
+	VFMADD231PS  Y11, Y8, Y4
+	VFMADD231PS  Y11, Y6, Y5
+	VMOVUPS      (R10), Y6
+	ADDQ         BX, R10
+	VFMADD231PS  Y6, Y9, Y4
+	VFMADD231PS  Y6, Y7, Y5
+	VMOVUPS      (R10), Y6
+	ADDQ         BX, R10
+	VFMADD231PS  Y6, Y10, Y4
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      (R10), Y6
+	ADDQ         BX, R10
+	VFMADD231PS  Y6, Y9, Y5
+	VMOVUPS      (R10), Y6
+	VFMADD231PS  Y6, Y10, Y5
+	ADDQ         $0x04, R13
+	ADDQ         $0x08, R14
+	DECQ         R12
+	JNZ          taps4
+	VMAXPS       Y2, Y0, Y2
+	VMINPS       Y2, Y1, Y2
+	VMAXPS       Y3, Y0, Y3
+	VMINPS       Y3, Y1, Y3
+	VMAXPS       Y4, Y0, Y4
+	VMINPS       Y4, Y1, Y4
+	VMAXPS       Y5, Y0, Y5
+	VMINPS       Y5, Y1, Y5
+	LEAQ         (CX)(R9*1), R10
+	CMPQ         SI, $0x00000020
+	JL           narrow4
+	VMOVUPS      Y2, (R10)
+	ADDQ         SI, R10
+	VMOVUPS      Y3, (R10)
+	ADDQ         SI, R10
+	VMOVUPS      Y4, (R10)
+	ADDQ         SI, R10
+	VMOVUPS      Y5, (R10)
+	ADDQ         $0x20, R9
+	LEAQ         32(R9), R10
+	CMPQ         R10, SI
+	JLE          columns4
+	CMPQ         R9, SI
+	JGE          done4
+	MOVQ         SI, R9
+	SUBQ         $0x20, R9
+	JMP          columns4
+
+narrow4:
+	CMPQ    R10, R8
+	JG      narrow4_0
+	VMOVUPS Y2, (R10)
+	JMP     narrow4_0end
+
+narrow4_0:
+	LEAQ       avx2ones<>+0(SB), R9
+	SUBQ       SI, R9
+	VMOVUPS    32(R9), Y6
+	VMASKMOVPS Y2, Y6, (R10)
+
+narrow4_0end:
+	ADDQ    SI, R10
+	CMPQ    R10, R8
+	JG      narrow4_1
+	VMOVUPS Y3, (R10)
+	JMP     narrow4_1end
+
+narrow4_1:
+	LEAQ       avx2ones<>+0(SB), R9
+	SUBQ       SI, R9
+	VMOVUPS    32(R9), Y2
+	VMASKMOVPS Y3, Y2, (R10)
+
+narrow4_1end:
+	ADDQ    SI, R10
+	CMPQ    R10, R8
+	JG      narrow4_2
+	VMOVUPS Y4, (R10)
+	JMP     narrow4_2end
+
+narrow4_2:
+	LEAQ       avx2ones<>+0(SB), R9
+	SUBQ       SI, R9
+	VMOVUPS    32(R9), Y2
+	VMASKMOVPS Y4, Y2, (R10)
+
+narrow4_2end:
+	ADDQ    SI, R10
+	CMPQ    R10, R8
+	JG      narrow4_3
+	VMOVUPS Y5, (R10)
+	JMP     narrow4_3end
+
+narrow4_3:
+	LEAQ       avx2ones<>+0(SB), R9
+	SUBQ       SI, R9
+	VMOVUPS    32(R9), Y2
+	VMASKMOVPS Y5, Y2, (R10)
+
+narrow4_3end:
+done4:
+	SUBQ $0x04, DI
+	JZ   end
+	MOVQ $0x00000004, R9
+	CMPQ DI, R9
+	JGE  whole
+	MOVQ DI, R9
+	MOVQ $0x00000004, DI
+
+whole:
+	MOVQ  R9, R10
+	IMULQ SI, R10
+	ADDQ  R10, CX
+	IMULQ R11, R9
+	ADDQ  R9, DX
+	JMP   blocks
+
+single:
+	TESTQ DI, DI
+	JZ    end
+	XORQ  R9, R9
+
+columns1:
+	VBROADCASTSS 56(AX), Y2
+	MOVQ         40(AX), R13
+	MOVQ         48(AX), R14
+	MOVQ         $0x00000005, R12
+
+taps1:
+	MOVQ         (R14), R10
+	LEAQ         (DX)(R10*4), R10
+	ADDQ         R9, R10
+	VBROADCASTSS (R13), Y3
+	VBROADCASTSS 20(R13), Y4
+	VBROADCASTSS 40(R13), Y5
+	VBROADCASTSS 60(R13), Y6
+	VBROADCASTSS 80(R13), Y7
+	VMOVUPS      (R10), Y8
+	ADDQ         BX, R10
+	VFMADD231PS  Y8, Y3, Y2
+	VMOVUPS      (R10), Y3
+	ADDQ         BX, R10
+	VFMADD231PS  Y3, Y4, Y2
+	VMOVUPS      (R10), Y3
+	ADDQ         BX, R10
+	VFMADD231PS  Y3, Y5, Y2
+	VMOVUPS      (R10), Y3
+	ADDQ         BX, R10
+	VFMADD231PS  Y3, Y6, Y2
+	VMOVUPS      (R10), Y3
+	VFMADD231PS  Y3, Y7, Y2
+	ADDQ         $0x04, R13
+	ADDQ         $0x08, R14
+	DECQ         R12
+	JNZ          taps1
+	VMAXPS       Y2, Y0, Y2
+	VMINPS       Y2, Y1, Y2
+	LEAQ         (CX)(R9*1), R10
+	CMPQ         SI, $0x00000020
+	JL           narrow1
+	VMOVUPS      Y2, (R10)
+	ADDQ         $0x20, R9
+	LEAQ         32(R9), R10
+	CMPQ         R10, SI
+	JLE          columns1
+	CMPQ         R9, SI
+	JGE          done1
+	MOVQ         SI, R9
+	SUBQ         $0x20, R9
+	JMP          columns1
+
+narrow1:
+	CMPQ    R10, R8
+	JG      narrow1_0
+	VMOVUPS Y2, (R10)
+	JMP     narrow1_0end
+
+narrow1_0:
+	LEAQ       avx2ones<>+0(SB), R9
+	SUBQ       SI, R9
+	VMOVUPS    32(R9), Y3
+	VMASKMOVPS Y2, Y3, (R10)
+
+narrow1_0end:
+done1:
+	ADDQ SI, CX
+	ADDQ R11, DX
+	DECQ DI
+	JMP  single
+
+end:
+	VZEROUPPER
+	RET
+
+// func avx2Slide7Stride1(s *byte)
+// Requires: AVX, FMA3
+TEXT ·avx2Slide7Stride1(SB), NOSPLIT, $0-8
+	MOVQ         s+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         16(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         24(AX), DI
+	VBROADCASTSS 60(AX), Y0
+	VBROADCASTSS 64(AX), Y1
+	SHLQ         $0x02, BX
+	SHLQ         $0x02, SI
+	MOVQ         DI, R8
+	IMULQ        SI, R8
+	ADDQ         CX, R8
+	SUBQ         $0x20, R8
+	MOVQ         BX, R11
+	IMUL3Q       $0x01, R11, R11
+	CMPQ         DI, $0x04
+	JL           single
+
+blocks:
+	XORQ R9, R9
+
+columns4:
+	VBROADCASTSS 56(AX), Y2
+	VBROADCASTSS 56(AX), Y3
+	VBROADCASTSS 56(AX), Y4
+	VBROADCASTSS 56(AX), Y5
+	MOVQ         40(AX), R13
+	MOVQ         48(AX), R14
+	MOVQ         $0x00000007, R12
+
+taps4:
+	MOVQ         (R14), R10
+	LEAQ         (DX)(R10*4), R10
+	ADDQ         R9, R10
+	VBROADCASTSS (R13), Y6
+	VBROADCASTSS 28(R13), Y7
+	VBROADCASTSS 56(R13), Y8
+	VBROADCASTSS 84(R13), Y9
+	VBROADCASTSS 112(R13), Y10
+	VBROADCASTSS 140(R13), Y11
+	VBROADCASTSS 168(R13), Y12
+	VMOVUPS      (R10), Y13
+	ADDQ         BX, R10
+	VFMADD231PS  Y13, Y6, Y2
+	VMOVUPS      (R10), Y13
+	ADDQ         BX, R10
+	VFMADD231PS  Y13, Y7, Y2
+	VFMADD231PS  Y13, Y6, Y3
+	VMOVUPS      (R10), Y13
+	ADDQ         BX, R10
+	VFMADD231PS  Y13, Y8, Y2
+	VFMADD231PS  Y13, Y7, Y3
+	VFMADD231PS  Y13, Y6, Y4
+	VMOVUPS      (R10), Y13
+	ADDQ         BX, R10
+	VFMADD231PS  Y13, Y9, Y2
+	VFMADD231PS  Y13, Y8, Y3
+	VFMADD231PS  Y13, Y7, Y4
+	VFMADD231PS  Y13, Y6, Y5
+	VMOVUPS      (R10), Y6
+	ADDQ         BX, R10
+	VFMADD231PS  Y6, Y10, Y2
+	VFMADD231PS  Y6, Y9, Y3
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y6, Y7, Y5
+	VMOVUPS      (R10), Y6
+	ADDQ         BX, R10
+	VFMADD231PS  Y6, Y11, Y2
+	VFMADD231PS  Y6, Y10, Y3
+	VFMADD231PS  Y6, Y9, Y4
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      (R10), Y6
+	ADDQ         BX, R10
+	VFMADD231PS  Y6, Y12, Y2
+	VFMADD231PS  Y6, Y11, Y3
+	VFMADD231PS  Y6, Y10, Y4
+	VFMADD231PS  Y6, Y9, Y5
+	VMOVUPS      (R10), Y6
+	ADDQ         BX, R10
+	VFMADD231PS  Y6, Y12, Y3
+	VFMADD231PS  Y6, Y11, Y4
+	VFMADD231PS  Y6, Y10, Y5
+	VMOVUPS      (R10), Y6
+	ADDQ         BX, R10
+	VFMADD231PS  Y6, Y12, Y4
+	VFMADD231PS  Y6, Y11, Y5
+	VMOVUPS      (R10), Y6
+	VFMADD231PS  Y6, Y12, Y5
+	ADDQ         $0x04, R13
+	ADDQ         $0x08, R14
+	DECQ         R12
+	JNZ          taps4
+	VMAXPS       Y2, Y0, Y2
+	VMINPS       Y2, Y1, Y2
+	VMAXPS       Y3, Y0, Y3
+	VMINPS       Y3, Y1, Y3
+	VMAXPS       Y4, Y0, Y4
+	VMINPS       Y4, Y1, Y4
+	VMAXPS       Y5, Y0, Y5
+	VMINPS       Y5, Y1, Y5
+	LEAQ         (CX)(R9*1), R10
+	CMPQ         SI, $0x00000020
+	JL           narrow4
+	VMOVUPS      Y2, (R10)
+	ADDQ         SI, R10
+	VMOVUPS      Y3, (R10)
+	ADDQ         SI, R10
+	VMOVUPS      Y4, (R10)
+	ADDQ         SI, R10
+	VMOVUPS      Y5, (R10)
+	ADDQ         $0x20, R9
+	LEAQ         32(R9), R10
+	CMPQ         R10, SI
+	JLE          columns4
+	CMPQ         R9, SI
+	JGE          done4
+	MOVQ         SI, R9
+	SUBQ         $0x20, R9
+	JMP          columns4
+
+narrow4:
+	CMPQ    R10, R8
+	JG      narrow4_0
+	VMOVUPS Y2, (R10)
+	JMP     narrow4_0end
+
+narrow4_0:
+	LEAQ       avx2ones<>+0(SB), R9
+	SUBQ       SI, R9
+	VMOVUPS    32(R9), Y6
+	VMASKMOVPS Y2, Y6, (R10)
+
+narrow4_0end:
+	ADDQ    SI, R10
+	CMPQ    R10, R8
+	JG      narrow4_1
+	VMOVUPS Y3, (R10)
+	JMP     narrow4_1end
+
+narrow4_1:
+	LEAQ       avx2ones<>+0(SB), R9
+	SUBQ       SI, R9
+	VMOVUPS    32(R9), Y2
+	VMASKMOVPS Y3, Y2, (R10)
+
+narrow4_1end:
+	ADDQ    SI, R10
+	CMPQ    R10, R8
+	JG      narrow4_2
+	VMOVUPS Y4, (R10)
+	JMP     narrow4_2end
+
+narrow4_2:
+	LEAQ       avx2ones<>+0(SB), R9
+	SUBQ       SI, R9
+	VMOVUPS    32(R9), Y2
+	VMASKMOVPS Y4, Y2, (R10)
+
+narrow4_2end:
+	ADDQ    SI, R10
+	CMPQ    R10, R8
+	JG      narrow4_3
+	VMOVUPS Y5, (R10)
+	JMP     narrow4_3end
+
+narrow4_3:
+	LEAQ       avx2ones<>+0(SB), R9
+	SUBQ       SI, R9
+	VMOVUPS    32(R9), Y2
+	VMASKMOVPS Y5, Y2, (R10)
+
+narrow4_3end:
+done4:
+	SUBQ $0x04, DI
+	JZ   end
+	MOVQ $0x00000004, R9
+	CMPQ DI, R9
+	JGE  whole
+	MOVQ DI, R9
+	MOVQ $0x00000004, DI
+
+whole:
+	MOVQ  R9, R10
+	IMULQ SI, R10
+	ADDQ  R10, CX
+	IMULQ R11, R9
+	ADDQ  R9, DX
+	JMP   blocks
+
+single:
+	TESTQ DI, DI
+	JZ    end
+	XORQ  R9, R9
+
+columns1:
+	VBROADCASTSS 56(AX), Y2
+	MOVQ         40(AX), R13
+	MOVQ         48(AX), R14
+	MOVQ         $0x00000007, R12
+
+taps1:
+	MOVQ         (R14), R10
+	LEAQ         (DX)(R10*4), R10
+	ADDQ         R9, R10
+	VBROADCASTSS (R13), Y3
+	VBROADCASTSS 28(R13), Y4
+	VBROADCASTSS 56(R13), Y5
+	VBROADCASTSS 84(R13), Y6
+	VBROADCASTSS 112(R13), Y7
+	VBROADCASTSS 140(R13), Y8
+	VBROADCASTSS 168(R13), Y9
+	VMOVUPS      (R10), Y10
+	ADDQ         BX, R10
+	VFMADD231PS  Y10, Y3, Y2
+	VMOVUPS      (R10), Y3
+	ADDQ         BX, R10
+	VFMADD231PS  Y3, Y4, Y2
+	VMOVUPS      (R10), Y3
+	ADDQ         BX, R10
+	VFMADD231PS  Y3, Y5, Y2
+	VMOVUPS      (R10), Y3
+	ADDQ         BX, R10
+	VFMADD231PS  Y3, Y6, Y2
+	VMOVUPS      (R10), Y3
+	ADDQ         BX, R10
+	VFMADD231PS  Y3, Y7, Y2
+	VMOVUPS      (R10), Y3
+	ADDQ         BX, R10
+	VFMADD231PS  Y3, Y8, Y2
+	VMOVUPS      (R10), Y3
+	VFMADD231PS  Y3, Y9, Y2
+	ADDQ         $0x04, R13
+	ADDQ         $0x08, R14
+	DECQ         R12
+	JNZ          taps1
+	VMAXPS       Y2, Y0, Y2
+	VMINPS       Y2, Y1, Y2
+	LEAQ         (CX)(R9*1), R10
+	CMPQ         SI, $0x00000020
+	JL           narrow1
+	VMOVUPS      Y2, (R10)
+	ADDQ         $0x20, R9
+	LEAQ         32(R9), R10
+	CMPQ         R10, SI
+	JLE          columns1
+	CMPQ         R9, SI
+	JGE          done1
+	MOVQ         SI, R9
+	SUBQ         $0x20, R9
+	JMP          columns1
+
+narrow1:
+	CMPQ    R10, R8
+	JG      narrow1_0
+	VMOVUPS Y2, (R10)
+	JMP     narrow1_0end
+
+narrow1_0:
+	LEAQ       avx2ones<>+0(SB), R9
+	SUBQ       SI, R9
+	VMOVUPS    32(R9), Y3
+	VMASKMOVPS Y2, Y3, (R10)
+
+narrow1_0end:
+done1:
+	ADDQ SI, CX
+	ADDQ R11, DX
+	DECQ DI
+	JMP  single
+
+end:
+	VZEROUPPER
+	RET
+
+// func avx2Slide7Stride2(s *byte)
+// Requires: AVX, FMA3
+TEXT ·avx2Slide7Stride2(SB), NOSPLIT, $0-8
+	MOVQ         s+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         16(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         24(AX), DI
+	VBROADCASTSS 60(AX), Y0
+	VBROADCASTSS 64(AX), Y1
+	SHLQ         $0x02, BX
+	SHLQ         $0x02, SI
+	MOVQ         DI, R8
+	IMULQ        SI, R8
+	ADDQ         CX, R8
+	SUBQ         $0x20, R8
+	MOVQ         BX, R11
+	IMUL3Q       $0x02, R11, R11
+	CMPQ         DI, $0x04
+	JL           single
+
+blocks:
+	XORQ R9, R9
+
+columns4:
+	VBROADCASTSS 56(AX), Y2
+	VBROADCASTSS 56(AX), Y3
+	VBROADCASTSS 56(AX), Y4
+	VBROADCASTSS 56(AX), Y5
+	MOVQ         40(AX), R13
+	MOVQ         48(AX), R14
+	MOVQ         $0x00000007, R12
+
+taps4:
+	MOVQ         (R14), R10
+	LEAQ         (DX)(R10*4), R10
+	ADDQ         R9, R10
+	VBROADCASTSS (R13), Y6
+	VBROADCASTSS 28(R13), Y7
+	VBROADCASTSS 56(R13), Y8
+	VBROADCASTSS 84(R13), Y9
+	VBROADCASTSS 112(R13), Y10
+	VBROADCASTSS 140(R13), Y11
+	VBROADCASTSS 168(R13), Y12
+	VMOVUPS      (R10), Y13
+	ADDQ         BX, R10
+	VFMADD231PS  Y13, Y6, Y2
+	VMOVUPS      (R10), Y13
+	ADDQ         BX, R10
+	VFMADD231PS  Y13, Y7, Y2
+	VMOVUPS      (R10), Y13
+	ADDQ         BX, R10
+	VFMADD231PS  Y13, Y8, Y2
+	VFMADD231PS  Y13, Y6, Y3
+	VMOVUPS      (R10), Y13
+	ADDQ         BX, R10
+	VFMADD231PS  Y13, Y9, Y2
+	VFMADD231PS  Y13, Y7, Y3
+	VMOVUPS      (R10), Y13
+	ADDQ         BX, R10
+	VFMADD231PS  Y13, Y10, Y2
+	VFMADD231PS  Y13, Y8, Y3
+	VFMADD231PS  Y13, Y6, Y4
+	VMOVUPS      (R10), Y13
+	ADDQ         BX, R10
+	VFMADD231PS  Y13, Y11, Y2
+	VFMADD231PS  Y13, Y9, Y3
+	VFMADD231PS  Y13, Y7, Y4
+	VMOVUPS      (R10), Y13
+	ADDQ         BX, R10
+	VFMADD231PS  Y13, Y12, Y2
+	VFMADD231PS  Y13, Y10, Y3
+	VFMADD231PS  Y13, Y8, Y4
+	VFMADD231PS  Y13, Y6, Y5
+	VMOVUPS      (R10), Y6
+	ADDQ         BX, R10
+	VFMADD231PS  Y6, Y11, Y3
+	VFMADD231PS  Y6, Y9, Y4
+	VFMADD231PS  Y6, Y7, Y5
+	VMOVUPS      (R10), Y6
+	ADDQ         BX, R10
+	VFMADD231PS  Y6, Y12, Y3
+	VFMADD231PS  Y6, Y10, Y4
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      (R10), Y6
+	ADDQ         BX, R10
+	VFMADD231PS  Y6, Y11, Y4
+	VFMADD231PS  Y6, Y9, Y5
+	VMOVUPS      (R10), Y6
+	ADDQ         BX, R10
+	VFMADD231PS  Y6, Y12, Y4
+	VFMADD231PS  Y6, Y10, Y5
+	VMOVUPS      (R10), Y6
+	ADDQ         BX, R10
+	VFMADD231PS  Y6, Y11, Y5
+	VMOVUPS      (R10), Y6
+	VFMADD231PS  Y6, Y12, Y5
+	ADDQ         $0x04, R13
+	ADDQ         $0x08, R14
+	DECQ         R12
+	JNZ          taps4
+	VMAXPS       Y2, Y0, Y2
+	VMINPS       Y2, Y1, Y2
+	VMAXPS       Y3, Y0, Y3
+	VMINPS       Y3, Y1, Y3
+	VMAXPS       Y4, Y0, Y4
+	VMINPS       Y4, Y1, Y4
+	VMAXPS       Y5, Y0, Y5
+	VMINPS       Y5, Y1, Y5
+	LEAQ         (CX)(R9*1), R10
+	CMPQ         SI, $0x00000020
+	JL           narrow4
+	VMOVUPS      Y2, (R10)
+	ADDQ         SI, R10
+	VMOVUPS      Y3, (R10)
+	ADDQ         SI, R10
+	VMOVUPS      Y4, (R10)
+	ADDQ         SI, R10
+	VMOVUPS      Y5, (R10)
+	ADDQ         $0x20, R9
+	LEAQ         32(R9), R10
+	CMPQ         R10, SI
+	JLE          columns4
+	CMPQ         R9, SI
+	JGE          done4
+	MOVQ         SI, R9
+	SUBQ         $0x20, R9
+	JMP          columns4
+
+narrow4:
+	CMPQ    R10, R8
+	JG      narrow4_0
+	VMOVUPS Y2, (R10)
+	JMP     narrow4_0end
+
+narrow4_0:
+	LEAQ       avx2ones<>+0(SB), R9
+	SUBQ       SI, R9
+	VMOVUPS    32(R9), Y6
+	VMASKMOVPS Y2, Y6, (R10)
+
+narrow4_0end:
+	ADDQ    SI, R10
+	CMPQ    R10, R8
+	JG      narrow4_1
+	VMOVUPS Y3, (R10)
+	JMP     narrow4_1end
+
+narrow4_1:
+	LEAQ       avx2ones<>+0(SB), R9
+	SUBQ       SI, R9
+	VMOVUPS    32(R9), Y2
+	VMASKMOVPS Y3, Y2, (R10)
+
+narrow4_1end:
+	ADDQ    SI, R10
+	CMPQ    R10, R8
+	JG      narrow4_2
+	VMOVUPS Y4, (R10)
+	JMP     narrow4_2end
+
+narrow4_2:
+	LEAQ       avx2ones<>+0(SB), R9
+	SUBQ       SI, R9
+	VMOVUPS    32(R9), Y2
+	VMASKMOVPS Y4, Y2, (R10)
+
+narrow4_2end:
+	ADDQ    SI, R10
+	CMPQ    R10, R8
+	JG      narrow4_3
+	VMOVUPS Y5, (R10)
+	JMP     narrow4_3end
+
+narrow4_3:
+	LEAQ       avx2ones<>+0(SB), R9
+	SUBQ       SI, R9
+	VMOVUPS    32(R9), Y2
+	VMASKMOVPS Y5, Y2, (R10)
+
+narrow4_3end:
+done4:
+	SUBQ $0x04, DI
+	JZ   end
+	MOVQ $0x00000004, R9
+	CMPQ DI, R9
+	JGE  whole
+	MOVQ DI, R9
+	MOVQ $0x00000004, DI
+
+whole:
+	MOVQ  R9, R10
+	IMULQ SI, R10
+	ADDQ  R10, CX
+	IMULQ R11, R9
+	ADDQ  R9, DX
+	JMP   blocks
+
+single:
+	TESTQ DI, DI
+	JZ    end
+	XORQ  R9, R9
+
+columns1:
+	VBROADCASTSS 56(AX), Y2
+	MOVQ         40(AX), R13
+	MOVQ         48(AX), R14
+	MOVQ         $0x00000007, R12
+
+taps1:
+	MOVQ         (R14), R10
+	LEAQ         (DX)(R10*4), R10
+	ADDQ         R9, R10
+	VBROADCASTSS (R13), Y3
+	VBROADCASTSS 28(R13), Y4
+	VBROADCASTSS 56(R13), Y5
+	VBROADCASTSS 84(R13), Y6
+	VBROADCASTSS 112(R13), Y7
+	VBROADCASTSS 140(R13), Y8
+	VBROADCASTSS 168(R13), Y9
+	VMOVUPS      (R10), Y10
+	ADDQ         BX, R10
+	VFMADD231PS  Y10, Y3, Y2
+	VMOVUPS      (R10), Y3
+	ADDQ         BX, R10
+	VFMADD231PS  Y3, Y4, Y2
+	VMOVUPS      (R10), Y3
+	ADDQ         BX, R10
+	VFMADD231PS  Y3, Y5, Y2
+	VMOVUPS      (R10), Y3
+	ADDQ         BX, R10
+	VFMADD231PS  Y3, Y6, Y2
+	VMOVUPS      (R10), Y3
+	ADDQ         BX, R10
+	VFMADD231PS  Y3, Y7, Y2
+	VMOVUPS      (R10), Y3
+	ADDQ         BX, R10
+	VFMADD231PS  Y3, Y8, Y2
+	VMOVUPS      (R10), Y3
+	VFMADD231PS  Y3, Y9, Y2
+	ADDQ         $0x04, R13
+	ADDQ         $0x08, R14
+	DECQ         R12
+	JNZ          taps1
+	VMAXPS       Y2, Y0, Y2
+	VMINPS       Y2, Y1, Y2
+	LEAQ         (CX)(R9*1), R10
+	CMPQ         SI, $0x00000020
+	JL           narrow1
+	VMOVUPS      Y2, (R10)
+	ADDQ         $0x20, R9
+	LEAQ         32(R9), R10
+	CMPQ         R10, SI
+	JLE          columns1
+	CMPQ         R9, SI
+	JGE          done1
+	MOVQ         SI, R9
+	SUBQ         $0x20, R9
+	JMP          columns1
+
+narrow1:
+	CMPQ    R10, R8
+	JG      narrow1_0
+	VMOVUPS Y2, (R10)
+	JMP     narrow1_0end
+
+narrow1_0:
+	LEAQ       avx2ones<>+0(SB), R9
+	SUBQ       SI, R9
+	VMOVUPS    32(R9), Y3
+	VMASKMOVPS Y2, Y3, (R10)
+
+narrow1_0end:
+done1:
+	ADDQ SI, CX
+	ADDQ R11, DX
+	DECQ DI
+	JMP  single
+
+end:
+	VZEROUPPER
+	RET
+
 // func avx2Relu(dst []float32, x []float32)
 // Requires: AVX
 TEXT ·avx2Relu(SB), NOSPLIT, $0-48
@@ -3359,5 +4931,136 @@ element:
 	JMP    element
 
 elementend:
+	VZEROUPPER
+	RET
+
+// func avx2SpreadRows(dst *float32, dstPitch int, src *float32, srcPitch int, rows int, n int)
+// Requires: AVX, CMOV
+TEXT ·avx2SpreadRows(SB), NOSPLIT, $0-48
+	MOVQ    dst+0(FP), AX
+	MOVQ    dstPitch+8(FP), CX
+	MOVQ    src+16(FP), DX
+	MOVQ    srcPitch+24(FP), BX
+	MOVQ    rows+32(FP), SI
+	MOVQ    n+40(FP), DI
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
+	TESTQ   DI, DI
+	JZ      end
+	LEAQ    -1(DI), R8
+	ANDQ    $0x07, R8
+	INCQ    R8
+	LEAQ    avx2ones<>+0(SB), R9
+	MOVQ    R8, R10
+	XORQ    R11, R11
+	CMPQ    R10, R11
+	CMOVQLT R11, R10
+	MOVQ    $0x00000008, R11
+	CMPQ    R10, R11
+	CMOVQGT R11, R10
+	NEGQ    R10
+	VMOVUPS 32(R9)(R10*4), Y0
+	SUBQ    R8, DI
+
+row:
+	TESTQ SI, SI
+	JZ    end
+	MOVQ  DX, R8
+	MOVQ  AX, R9
+	MOVQ  DI, R10
+
+vector:
+	SUBQ    $0x08, R10
+	JL      rest
+	VMOVUPS (R8), Y1
+	VMOVUPS Y1, (R9)
+	ADDQ    $0x20, R8
+	ADDQ    $0x20, R9
+	JMP     vector
+
+rest:
+	VMASKMOVPS (R8), Y0, Y1
+	VMOVUPS    Y1, (R9)
+	ADDQ       BX, DX
+	ADDQ       CX, AX
+	DECQ       SI
+	JMP        row
+
+end:
+	VZEROUPPER
+	RET
+
+// func avx2SpreadEven(dst *float32, dstPitch int, src *float32, srcPitch int, rows int, n int)
+// Requires: AVX, AVX2, CMOV
+TEXT ·avx2SpreadEven(SB), NOSPLIT, $0-48
+	MOVQ    dst+0(FP), AX
+	MOVQ    dstPitch+8(FP), CX
+	MOVQ    src+16(FP), DX
+	MOVQ    srcPitch+24(FP), BX
+	MOVQ    rows+32(FP), SI
+	MOVQ    n+40(FP), DI
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
+	TESTQ   DI, DI
+	JZ      end
+	LEAQ    -1(DI), R8
+	ANDQ    $0x07, R8
+	INCQ    R8
+	LEAQ    avx2ones<>+0(SB), R9
+	MOVQ    R8, R10
+	SHLQ    $0x01, R10
+	SUBQ    $0x01, R10
+	XORQ    R11, R11
+	CMPQ    R10, R11
+	CMOVQLT R11, R10
+	MOVQ    $0x00000008, R11
+	CMPQ    R10, R11
+	CMOVQGT R11, R10
+	NEGQ    R10
+	VMOVUPS 32(R9)(R10*4), Y0
+	MOVQ    R8, R10
+	SHLQ    $0x01, R10
+	SUBQ    $0x09, R10
+	XORQ    R11, R11
+	CMPQ    R10, R11
+	CMOVQLT R11, R10
+	MOVQ    $0x00000008, R11
+	CMPQ    R10, R11
+	CMOVQGT R11, R10
+	NEGQ    R10
+	VMOVUPS 32(R9)(R10*4), Y1
+	SUBQ    R8, DI
+
+row:
+	TESTQ SI, SI
+	JZ    end
+	MOVQ  DX, R8
+	MOVQ  AX, R9
+	MOVQ  DI, R10
+
+vector:
+	SUBQ    $0x08, R10
+	JL      rest
+	VMOVUPS (R8), Y2
+	VMOVUPS 32(R8), Y3
+	VSHUFPS $0x88, Y3, Y2, Y2
+	VPERMPD $0xd8, Y2, Y2
+	VMOVUPS Y2, (R9)
+	ADDQ    $0x40, R8
+	ADDQ    $0x20, R9
+	JMP     vector
+
+rest:
+	VMASKMOVPS (R8), Y0, Y2
+	VMASKMOVPS 32(R8), Y1, Y3
+	VSHUFPS    $0x88, Y3, Y2, Y2
+	VPERMPD    $0xd8, Y2, Y2
+	VMOVUPS    Y2, (R9)
+	ADDQ       BX, DX
+	ADDQ       CX, AX
+	DECQ       SI
+	JMP        row
+
+end:
 	VZEROUPPER
 	RET

@@ -2379,3 +2379,1245 @@ gatherloop:
 	JNZ        gatherloop
 	VZEROUPPER
 	RET
+
+// func avx512Slide3Stride1(s *byte)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·avx512Slide3Stride1(SB), NOSPLIT, $0-8
+	MOVQ         s+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         16(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         24(AX), DI
+	VBROADCASTSS 60(AX), Z0
+	VBROADCASTSS 64(AX), Z1
+	SHLQ         $0x02, BX
+	SHLQ         $0x02, SI
+	MOVQ         SI, R8
+	SHRQ         $0x02, R8
+	MOVQ         $-1, R9
+	BZHIQ        R8, R9, R9
+	KMOVW        R9, K1
+	MOVQ         BX, R10
+	IMUL3Q       $0x01, R10, R10
+	CMPQ         DI, $0x04
+	JL           single
+
+blocks:
+	XORQ R8, R8
+
+columns4:
+	VBROADCASTSS 56(AX), Z2
+	VBROADCASTSS 56(AX), Z3
+	VBROADCASTSS 56(AX), Z4
+	VBROADCASTSS 56(AX), Z5
+	MOVQ         40(AX), R12
+	MOVQ         48(AX), R13
+	MOVQ         $0x00000003, R11
+
+taps4:
+	MOVQ         (R13), R9
+	LEAQ         (DX)(R9*4), R9
+	ADDQ         R8, R9
+	VBROADCASTSS (R12), Z6
+	VBROADCASTSS 12(R12), Z7
+	VBROADCASTSS 24(R12), Z8
+	VMOVUPS      (R9), Z9
+	ADDQ         BX, R9
+	VFMADD231PS  Z9, Z6, Z2
+	VMOVUPS      (R9), Z9
+	ADDQ         BX, R9
+	VFMADD231PS  Z9, Z7, Z2
+	VFMADD231PS  Z9, Z6, Z3
+	VMOVUPS      (R9), Z9
+	ADDQ         BX, R9
+	VFMADD231PS  Z9, Z8, Z2
+	VFMADD231PS  Z9, Z7, Z3
+	VFMADD231PS  Z9, Z6, Z4
+	VMOVUPS      (R9), Z9
+	ADDQ         BX, R9
+	VFMADD231PS  Z9, Z8, Z3
+	VFMADD231PS  Z9, Z7, Z4
+	VFMADD231PS  Z9, Z6, Z5
+	VMOVUPS      (R9), Z6
+	ADDQ         BX, R9
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z6, Z7, Z5
+	VMOVUPS      (R9), Z6
+	VFMADD231PS  Z6, Z8, Z5
+	ADDQ         $0x04, R12
+	ADDQ         $0x08, R13
+	DECQ         R11
+	JNZ          taps4
+	VMAXPS       Z2, Z0, Z2
+	VMINPS       Z2, Z1, Z2
+	VMAXPS       Z3, Z0, Z3
+	VMINPS       Z3, Z1, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMINPS       Z4, Z1, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMINPS       Z5, Z1, Z5
+	LEAQ         (CX)(R8*1), R9
+	CMPQ         SI, $0x00000040
+	JL           narrow4
+	VMOVUPS      Z2, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Z3, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Z4, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Z5, (R9)
+	ADDQ         $0x40, R8
+	LEAQ         64(R8), R9
+	CMPQ         R9, SI
+	JLE          columns4
+	CMPQ         R8, SI
+	JGE          done4
+	MOVQ         SI, R8
+	SUBQ         $0x40, R8
+	JMP          columns4
+
+narrow4:
+	VMOVUPS Z2, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z3, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z4, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z5, K1, (R9)
+
+done4:
+	SUBQ $0x04, DI
+	JZ   end
+	MOVQ $0x00000004, R8
+	CMPQ DI, R8
+	JGE  whole
+	MOVQ DI, R8
+	MOVQ $0x00000004, DI
+
+whole:
+	MOVQ  R8, R9
+	IMULQ SI, R9
+	ADDQ  R9, CX
+	IMULQ R10, R8
+	ADDQ  R8, DX
+	JMP   blocks
+
+single:
+	TESTQ DI, DI
+	JZ    end
+	XORQ  R8, R8
+
+columns1:
+	VBROADCASTSS 56(AX), Z2
+	MOVQ         40(AX), R12
+	MOVQ         48(AX), R13
+	MOVQ         $0x00000003, R11
+
+taps1:
+	MOVQ         (R13), R9
+	LEAQ         (DX)(R9*4), R9
+	ADDQ         R8, R9
+	VBROADCASTSS (R12), Z3
+	VBROADCASTSS 12(R12), Z4
+	VBROADCASTSS 24(R12), Z5
+	VMOVUPS      (R9), Z6
+	ADDQ         BX, R9
+	VFMADD231PS  Z6, Z3, Z2
+	VMOVUPS      (R9), Z3
+	ADDQ         BX, R9
+	VFMADD231PS  Z3, Z4, Z2
+	VMOVUPS      (R9), Z3
+	VFMADD231PS  Z3, Z5, Z2
+	ADDQ         $0x04, R12
+	ADDQ         $0x08, R13
+	DECQ         R11
+	JNZ          taps1
+	VMAXPS       Z2, Z0, Z2
+	VMINPS       Z2, Z1, Z2
+	LEAQ         (CX)(R8*1), R9
+	CMPQ         SI, $0x00000040
+	JL           narrow1
+	VMOVUPS      Z2, (R9)
+	ADDQ         $0x40, R8
+	LEAQ         64(R8), R9
+	CMPQ         R9, SI
+	JLE          columns1
+	CMPQ         R8, SI
+	JGE          done1
+	MOVQ         SI, R8
+	SUBQ         $0x40, R8
+	JMP          columns1
+
+narrow1:
+	VMOVUPS Z2, K1, (R9)
+
+done1:
+	ADDQ SI, CX
+	ADDQ R10, DX
+	DECQ DI
+	JMP  single
+
+end:
+	VZEROUPPER
+	RET
+
+// func avx512Slide3Stride2(s *byte)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·avx512Slide3Stride2(SB), NOSPLIT, $0-8
+	MOVQ         s+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         16(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         24(AX), DI
+	VBROADCASTSS 60(AX), Z0
+	VBROADCASTSS 64(AX), Z1
+	SHLQ         $0x02, BX
+	SHLQ         $0x02, SI
+	MOVQ         SI, R8
+	SHRQ         $0x02, R8
+	MOVQ         $-1, R9
+	BZHIQ        R8, R9, R9
+	KMOVW        R9, K1
+	MOVQ         BX, R10
+	IMUL3Q       $0x02, R10, R10
+	CMPQ         DI, $0x04
+	JL           single
+
+blocks:
+	XORQ R8, R8
+
+columns4:
+	VBROADCASTSS 56(AX), Z2
+	VBROADCASTSS 56(AX), Z3
+	VBROADCASTSS 56(AX), Z4
+	VBROADCASTSS 56(AX), Z5
+	MOVQ         40(AX), R12
+	MOVQ         48(AX), R13
+	MOVQ         $0x00000003, R11
+
+taps4:
+	MOVQ         (R13), R9
+	LEAQ         (DX)(R9*4), R9
+	ADDQ         R8, R9
+	VBROADCASTSS (R12), Z6
+	VBROADCASTSS 12(R12), Z7
+	VBROADCASTSS 24(R12), Z8
+	VMOVUPS      (R9), Z9
+	ADDQ         BX, R9
+	VFMADD231PS  Z9, Z6, Z2
+	VMOVUPS      (R9), Z9
+	ADDQ         BX, R9
+	VFMADD231PS  Z9, Z7, Z2
+	VMOVUPS      (R9), Z9
+	ADDQ         BX, R9
+	VFMADD231PS  Z9, Z8, Z2
+	VFMADD231PS  Z9, Z6, Z3
+	VMOVUPS      (R9), Z9
+	ADDQ         BX, R9
+	VFMADD231PS  Z9, Z7, Z3
+	VMOVUPS      (R9), Z9
+	ADDQ         BX, R9
+	VFMADD231PS  Z9, Z8, Z3
+	VFMADD231PS  Z9, Z6, Z4
+	VMOVUPS      (R9), Z9
+	ADDQ         BX, R9
+	VFMADD231PS  Z9, Z7, Z4
+	VMOVUPS      (R9), Z9
+	ADDQ         BX, R9
+	VFMADD231PS  Z9, Z8, Z4
+	VFMADD231PS  Z9, Z6, Z5
+	VMOVUPS      (R9), Z6
+	ADDQ         BX, R9
+	VFMADD231PS  Z6, Z7, Z5
+	VMOVUPS      (R9), Z6
+	VFMADD231PS  Z6, Z8, Z5
+	ADDQ         $0x04, R12
+	ADDQ         $0x08, R13
+	DECQ         R11
+	JNZ          taps4
+	VMAXPS       Z2, Z0, Z2
+	VMINPS       Z2, Z1, Z2
+	VMAXPS       Z3, Z0, Z3
+	VMINPS       Z3, Z1, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMINPS       Z4, Z1, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMINPS       Z5, Z1, Z5
+	LEAQ         (CX)(R8*1), R9
+	CMPQ         SI, $0x00000040
+	JL           narrow4
+	VMOVUPS      Z2, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Z3, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Z4, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Z5, (R9)
+	ADDQ         $0x40, R8
+	LEAQ         64(R8), R9
+	CMPQ         R9, SI
+	JLE          columns4
+	CMPQ         R8, SI
+	JGE          done4
+	MOVQ         SI, R8
+	SUBQ         $0x40, R8
+	JMP          columns4
+
+narrow4:
+	VMOVUPS Z2, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z3, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z4, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z5, K1, (R9)
+
+done4:
+	SUBQ $0x04, DI
+	JZ   end
+	MOVQ $0x00000004, R8
+	CMPQ DI, R8
+	JGE  whole
+	MOVQ DI, R8
+	MOVQ $0x00000004, DI
+
+whole:
+	MOVQ  R8, R9
+	IMULQ SI, R9
+	ADDQ  R9, CX
+	IMULQ R10, R8
+	ADDQ  R8, DX
+	JMP   blocks
+
+single:
+	TESTQ DI, DI
+	JZ    end
+	XORQ  R8, R8
+
+columns1:
+	VBROADCASTSS 56(AX), Z2
+	MOVQ         40(AX), R12
+	MOVQ         48(AX), R13
+	MOVQ         $0x00000003, R11
+
+taps1:
+	MOVQ         (R13), R9
+	LEAQ         (DX)(R9*4), R9
+	ADDQ         R8, R9
+	VBROADCASTSS (R12), Z3
+	VBROADCASTSS 12(R12), Z4
+	VBROADCASTSS 24(R12), Z5
+	VMOVUPS      (R9), Z6
+	ADDQ         BX, R9
+	VFMADD231PS  Z6, Z3, Z2
+	VMOVUPS      (R9), Z3
+	ADDQ         BX, R9
+	VFMADD231PS  Z3, Z4, Z2
+	VMOVUPS      (R9), Z3
+	VFMADD231PS  Z3, Z5, Z2
+	ADDQ         $0x04, R12
+	ADDQ         $0x08, R13
+	DECQ         R11
+	JNZ          taps1
+	VMAXPS       Z2, Z0, Z2
+	VMINPS       Z2, Z1, Z2
+	LEAQ         (CX)(R8*1), R9
+	CMPQ         SI, $0x00000040
+	JL           narrow1
+	VMOVUPS      Z2, (R9)
+	ADDQ         $0x40, R8
+	LEAQ         64(R8), R9
+	CMPQ         R9, SI
+	JLE          columns1
+	CMPQ         R8, SI
+	JGE          done1
+	MOVQ         SI, R8
+	SUBQ         $0x40, R8
+	JMP          columns1
+
+narrow1:
+	VMOVUPS Z2, K1, (R9)
+
+done1:
+	ADDQ SI, CX
+	ADDQ R10, DX
+	DECQ DI
+	JMP  single
+
+end:
+	VZEROUPPER
+	RET
+
+// func avx512Slide5Stride1(s *byte)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·avx512Slide5Stride1(SB), NOSPLIT, $0-8
+	MOVQ         s+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         16(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         24(AX), DI
+	VBROADCASTSS 60(AX), Z0
+	VBROADCASTSS 64(AX), Z1
+	SHLQ         $0x02, BX
+	SHLQ         $0x02, SI
+	MOVQ         SI, R8
+	SHRQ         $0x02, R8
+	MOVQ         $-1, R9
+	BZHIQ        R8, R9, R9
+	KMOVW        R9, K1
+	MOVQ         BX, R10
+	IMUL3Q       $0x01, R10, R10
+	CMPQ         DI, $0x04
+	JL           single
+
+blocks:
+	XORQ R8, R8
+
+columns4:
+	VBROADCASTSS 56(AX), Z2
+	VBROADCASTSS 56(AX), Z3
+	VBROADCASTSS 56(AX), Z4
+	VBROADCASTSS 56(AX), Z5
+	MOVQ         40(AX), R12
+	MOVQ         48(AX), R13
+	MOVQ         $0x00000005, R11
+
+taps4:
+	MOVQ         (R13), R9
+	LEAQ         (DX)(R9*4), R9
+	ADDQ         R8, R9
+	VBROADCASTSS (R12), Z6
+	VBROADCASTSS 20(R12), Z7
+	VBROADCASTSS 40(R12), Z8
+	VBROADCASTSS 60(R12), Z9
+	VBROADCASTSS 80(R12), Z10
+	VMOVUPS      (R9), Z11
+	ADDQ         BX, R9
+	VFMADD231PS  Z11, Z6, Z2
+	VMOVUPS      (R9), Z11
+	ADDQ         BX, R9
+	VFMADD231PS  Z11, Z7, Z2
+	VFMADD231PS  Z11, Z6, Z3
+	VMOVUPS      (R9), Z11
+	ADDQ         BX, R9
+	VFMADD231PS  Z11, Z8, Z2
+	VFMADD231PS  Z11, Z7, Z3
+	VFMADD231PS  Z11, Z6, Z4
+	VMOVUPS      (R9), Z11
+	ADDQ         BX, R9
+	VFMADD231PS  Z11, Z9, Z2
+	VFMADD231PS  Z11, Z8, Z3
+	VFMADD231PS  Z11, Z7, Z4
+	VFMADD231PS  Z11, Z6, Z5
+	VMOVUPS      (R9), Z6
+	ADDQ         BX, R9
+	VFMADD231PS  Z6, Z10, Z2
+	VFMADD231PS  Z6, Z9, Z3
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z6, Z7, Z5
+	VMOVUPS      (R9), Z6
+	ADDQ         BX, R9
+	VFMADD231PS  Z6, Z10, Z3
+	VFMADD231PS  Z6, Z9, Z4
+	VFMADD231PS  Z6, Z8, Z5
+	VMOVUPS      (R9), Z6
+	ADDQ         BX, R9
+	VFMADD231PS  Z6, Z10, Z4
+	VFMADD231PS  Z6, Z9, Z5
+	VMOVUPS      (R9), Z6
+	VFMADD231PS  Z6, Z10, Z5
+	ADDQ         $0x04, R12
+	ADDQ         $0x08, R13
+	DECQ         R11
+	JNZ          taps4
+	VMAXPS       Z2, Z0, Z2
+	VMINPS       Z2, Z1, Z2
+	VMAXPS       Z3, Z0, Z3
+	VMINPS       Z3, Z1, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMINPS       Z4, Z1, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMINPS       Z5, Z1, Z5
+	LEAQ         (CX)(R8*1), R9
+	CMPQ         SI, $0x00000040
+	JL           narrow4
+	VMOVUPS      Z2, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Z3, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Z4, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Z5, (R9)
+	ADDQ         $0x40, R8
+	LEAQ         64(R8), R9
+	CMPQ         R9, SI
+	JLE          columns4
+	CMPQ         R8, SI
+	JGE          done4
+	MOVQ         SI, R8
+	SUBQ         $0x40, R8
+	JMP          columns4
+
+narrow4:
+	VMOVUPS Z2, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z3, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z4, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z5, K1, (R9)
+
+done4:
+	SUBQ $0x04, DI
+	JZ   end
+	MOVQ $0x00000004, R8
+	CMPQ DI, R8
+	JGE  whole
+	MOVQ DI, R8
+	MOVQ $0x00000004, DI
+
+whole:
+	MOVQ  R8, R9
+	IMULQ SI, R9
+	ADDQ  R9, CX
+	IMULQ R10, R8
+	ADDQ  R8, DX
+	JMP   blocks
+
+single:
+	TESTQ DI, DI
+	JZ    end
+	XORQ  R8, R8
+
+columns1:
+	VBROADCASTSS 56(AX), Z2
+	MOVQ         40(AX), R12
+	MOVQ         48(AX), R13
+	MOVQ         $0x00000005, R11
+
+taps1:
+	MOVQ         (R13), R9
+	LEAQ         (DX)(R9*4), R9
+	ADDQ         R8, R9
+	VBROADCASTSS (R12), Z3
+	VBROADCASTSS 20(R12), Z4
+	VBROADCASTSS 40(R12), Z5
+	VBROADCASTSS 60(R12), Z6
+	VBROADCASTSS 80(R12), Z7
+	VMOVUPS      (R9), Z8
+	ADDQ         BX, R9
+	VFMADD231PS  Z8, Z3, Z2
+	VMOVUPS      (R9), Z3
+	ADDQ         BX, R9
+	VFMADD231PS  Z3, Z4, Z2
+	VMOVUPS      (R9), Z3
+	ADDQ         BX, R9
+	VFMADD231PS  Z3, Z5, Z2
+	VMOVUPS      (R9), Z3
+	ADDQ         BX, R9
+	VFMADD231PS  Z3, Z6, Z2
+	VMOVUPS      (R9), Z3
+	VFMADD231PS  Z3, Z7, Z2
+	ADDQ         $0x04, R12
+	ADDQ         $0x08, R13
+	DECQ         R11
+	JNZ          taps1
+	VMAXPS       Z2, Z0, Z2
+	VMINPS       Z2, Z1, Z2
+	LEAQ         (CX)(R8*1), R9
+	CMPQ         SI, $0x00000040
+	JL           narrow1
+	VMOVUPS      Z2, (R9)
+	ADDQ         $0x40, R8
+	LEAQ         64(R8), R9
+	CMPQ         R9, SI
+	JLE          columns1
+	CMPQ         R8, SI
+	JGE          done1
+	MOVQ         SI, R8
+	SUBQ         $0x40, R8
+	JMP          columns1
+
+narrow1:
+	VMOVUPS Z2, K1, (R9)
+
+done1:
+	ADDQ SI, CX
+	ADDQ R10, DX
+	DECQ DI
+	JMP  single
+
+end:
+	VZEROUPPER
+	RET
+
+// func avx512Slide5Stride2(s *byte)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·avx512Slide5Stride2(SB), NOSPLIT, $0-8
+	MOVQ         s+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         16(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         24(AX), DI
+	VBROADCASTSS 60(AX), Z0
+	VBROADCASTSS 64(AX), Z1
+	SHLQ         $0x02, BX
+	SHLQ         $0x02, SI
+	MOVQ         SI, R8
+	SHRQ         $0x02, R8
+	MOVQ         $-1, R9
+	BZHIQ        R8, R9, R9
+	KMOVW        R9, K1
+	MOVQ         BX, R10
+	IMUL3Q       $0x02, R10, R10
+	CMPQ         DI, $0x04
+	JL           single
+
+blocks:
+	XORQ R8, R8
+
+columns4:
+	VBROADCASTSS 56(AX), Z2
+	VBROADCASTSS 56(AX), Z3
+	VBROADCASTSS 56(AX), Z4
+	VBROADCASTSS 56(AX), Z5
+	MOVQ         40(AX), R12
+	MOVQ         48(AX), R13
+	MOVQ         $0x00000005, R11
+
+taps4:
+	MOVQ         (R13), R9
+	LEAQ         (DX)(R9*4), R9
+	ADDQ         R8, R9
+	VBROADCASTSS (R12), Z6
+	VBROADCASTSS 20(R12), Z7
+	VBROADCASTSS 40(R12), Z8
+	VBROADCASTSS 60(R12), Z9
+	VBROADCASTSS 80(R12), Z10
+	VMOVUPS      (R9), Z11
+	ADDQ         BX, R9
+	VFMADD231PS  Z11, Z6, Z2
+	VMOVUPS      (R9), Z11
+	ADDQ         BX, R9
+	VFMADD231PS  Z11, Z7, Z2
+	VMOVUPS      (R9), Z11
+	ADDQ         BX, R9
+	VFMADD231PS  Z11, Z8, Z2
+	VFMADD231PS  Z11, Z6, Z3
+	VMOVUPS      (R9), Z11
+	ADDQ         BX, R9
+	VFMADD231PS  Z11, Z9, Z2
+	VFMADD231PS  Z11, Z7, Z3
+	VMOVUPS      (R9), Z11
+	ADDQ         BX, R9
+	VFMADD231PS  Z11, Z10, Z2
+	VFMADD231PS  Z11, Z8, Z3
+	VFMADD231PS  Z11, Z6, Z4
+	VMOVUPS      (R9), Z11
+	ADDQ         BX, R9
+	VFMADD231PS  Z11, Z9, Z3
+	VFMADD231PS  Z11, Z7, Z4
+	VMOVUPS      (R9), Z11
+	ADDQ         BX, R9
+	VFMADD231PS  Z11, Z10, Z3
+	VFMADD231PS  Z11, Z8, Z4
+	VFMADD231PS  Z11, Z6, Z5
+	VMOVUPS      (R9), Z6
+	ADDQ         BX, R9
+	VFMADD231PS  Z6, Z9, Z4
+	VFMADD231PS  Z6, Z7, Z5
+	VMOVUPS      (R9), Z6
+	ADDQ         BX, R9
+	VFMADD231PS  Z6, Z10, Z4
+	VFMADD231PS  Z6, Z8, Z5
+	VMOVUPS      (R9), Z6
+	ADDQ         BX, R9
+	VFMADD231PS  Z6, Z9, Z5
+	VMOVUPS      (R9), Z6
+	VFMADD231PS  Z6, Z10, Z5
+	ADDQ         $0x04, R12
+	ADDQ         $0x08, R13
+	DECQ         R11
+	JNZ          taps4
+	VMAXPS       Z2, Z0, Z2
+	VMINPS       Z2, Z1, Z2
+	VMAXPS       Z3, Z0, Z3
+	VMINPS       Z3, Z1, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMINPS       Z4, Z1, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMINPS       Z5, Z1, Z5
+	LEAQ         (CX)(R8*1), R9
+	CMPQ         SI, $0x00000040
+	JL           narrow4
+	VMOVUPS      Z2, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Z3, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Z4, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Z5, (R9)
+	ADDQ         $0x40, R8
+	LEAQ         64(R8), R9
+	CMPQ         R9, SI
+	JLE          columns4
+	CMPQ         R8, SI
+	JGE          done4
+	MOVQ         SI, R8
+	SUBQ         $0x40, R8
+	JMP          columns4
+
+narrow4:
+	VMOVUPS Z2, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z3, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z4, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z5, K1, (R9)
+
+done4:
+	SUBQ $0x04, DI
+	JZ   end
+	MOVQ $0x00000004, R8
+	CMPQ DI, R8
+	JGE  whole
+	MOVQ DI, R8
+	MOVQ $0x00000004, DI
+
+whole:
+	MOVQ  R8, R9
+	IMULQ SI, R9
+	ADDQ  R9, CX
+	IMULQ R10, R8
+	ADDQ  R8, DX
+	JMP   blocks
+
+single:
+	TESTQ DI, DI
+	JZ    end
+	XORQ  R8, R8
+
+columns1:
+	VBROADCASTSS 56(AX), Z2
+	MOVQ         40(AX), R12
+	MOVQ         48(AX), R13
+	MOVQ         $0x00000005, R11
+
+taps1:
+	MOVQ         (R13), R9
+	LEAQ         (DX)(R9*4), R9
+	ADDQ         R8, R9
+	VBROADCASTSS (R12), Z3
+	VBROADCASTSS 20(R12), Z4
+	VBROADCASTSS 40(R12), Z5
+	VBROADCASTSS 60(R12), Z6
+	VBROADCASTSS 80(R12), Z7
+	VMOVUPS      (R9), Z8
+	ADDQ         BX, R9
+	VFMADD231PS  Z8, Z3, Z2
+	VMOVUPS      (R9), Z3
+	ADDQ         BX, R9
+	VFMADD231PS  Z3, Z4, Z2
+	VMOVUPS      (R9), Z3
+	ADDQ         BX, R9
+	VFMADD231PS  Z3, Z5, Z2
+	VMOVUPS      (R9), Z3
+	ADDQ         BX, R9
+	VFMADD231PS  Z3, Z6, Z2
+	VMOVUPS      (R9), Z3
+	VFMADD231PS  Z3, Z7, Z2
+	ADDQ         $0x04, R12
+	ADDQ         $0x08, R13
+	DECQ         R11
+	JNZ          taps1
+	VMAXPS       Z2, Z0, Z2
+	VMINPS       Z2, Z1, Z2
+	LEAQ         (CX)(R8*1), R9
+	CMPQ         SI, $0x00000040
+	JL           narrow1
+	VMOVUPS      Z2, (R9)
+	ADDQ         $0x40, R8
+	LEAQ         64(R8), R9
+	CMPQ         R9, SI
+	JLE          columns1
+	CMPQ         R8, SI
+	JGE          done1
+	MOVQ         SI, R8
+	SUBQ         $0x40, R8
+	JMP          columns1
+
+narrow1:
+	VMOVUPS Z2, K1, (R9)
+
+done1:
+	ADDQ SI, CX
+	ADDQ R10, DX
+	DECQ DI
+	JMP  single
+
+end:
+	VZEROUPPER
+	RET
+
+// func avx512Slide7Stride1(s *byte)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·avx512Slide7Stride1(SB), NOSPLIT, $0-8
+	MOVQ         s+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         16(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         24(AX), DI
+	VBROADCASTSS 60(AX), Z0
+	VBROADCASTSS 64(AX), Z1
+	SHLQ         $0x02, BX
+	SHLQ         $0x02, SI
+	MOVQ         SI, R8
+	SHRQ         $0x02, R8
+	MOVQ         $-1, R9
+	BZHIQ        R8, R9, R9
+	KMOVW        R9, K1
+	MOVQ         BX, R10
+	IMUL3Q       $0x01, R10, R10
+	CMPQ         DI, $0x04
+	JL           single
+
+blocks:
+	XORQ R8, R8
+
+columns4:
+	VBROADCASTSS 56(AX), Z2
+	VBROADCASTSS 56(AX), Z3
+	VBROADCASTSS 56(AX), Z4
+	VBROADCASTSS 56(AX), Z5
+	MOVQ         40(AX), R12
+	MOVQ         48(AX), R13
+	MOVQ         $0x00000007, R11
+
+taps4:
+	MOVQ         (R13), R9
+	LEAQ         (DX)(R9*4), R9
+	ADDQ         R8, R9
+	VBROADCASTSS (R12), Z6
+	VBROADCASTSS 28(R12), Z7
+	VBROADCASTSS 56(R12), Z8
+	VBROADCASTSS 84(R12), Z9
+	VBROADCASTSS 112(R12), Z10
+	VBROADCASTSS 140(R12), Z11
+	VBROADCASTSS 168(R12), Z12
+	VMOVUPS      (R9), Z13
+	ADDQ         BX, R9
+	VFMADD231PS  Z13, Z6, Z2
+	VMOVUPS      (R9), Z13
+	ADDQ         BX, R9
+	VFMADD231PS  Z13, Z7, Z2
+	VFMADD231PS  Z13, Z6, Z3
+	VMOVUPS      (R9), Z13
+	ADDQ         BX, R9
+	VFMADD231PS  Z13, Z8, Z2
+	VFMADD231PS  Z13, Z7, Z3
+	VFMADD231PS  Z13, Z6, Z4
+	VMOVUPS      (R9), Z13
+	ADDQ         BX, R9
+	VFMADD231PS  Z13, Z9, Z2
+	VFMADD231PS  Z13, Z8, Z3
+	VFMADD231PS  Z13, Z7, Z4
+	VFMADD231PS  Z13, Z6, Z5
+	VMOVUPS      (R9), Z6
+	ADDQ         BX, R9
+	VFMADD231PS  Z6, Z10, Z2
+	VFMADD231PS  Z6, Z9, Z3
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z6, Z7, Z5
+	VMOVUPS      (R9), Z6
+	ADDQ         BX, R9
+	VFMADD231PS  Z6, Z11, Z2
+	VFMADD231PS  Z6, Z10, Z3
+	VFMADD231PS  Z6, Z9, Z4
+	VFMADD231PS  Z6, Z8, Z5
+	VMOVUPS      (R9), Z6
+	ADDQ         BX, R9
+	VFMADD231PS  Z6, Z12, Z2
+	VFMADD231PS  Z6, Z11, Z3
+	VFMADD231PS  Z6, Z10, Z4
+	VFMADD231PS  Z6, Z9, Z5
+	VMOVUPS      (R9), Z6
+	ADDQ         BX, R9
+	VFMADD231PS  Z6, Z12, Z3
+	VFMADD231PS  Z6, Z11, Z4
+	VFMADD231PS  Z6, Z10, Z5
+	VMOVUPS      (R9), Z6
+	ADDQ         BX, R9
+	VFMADD231PS  Z6, Z12, Z4
+	VFMADD231PS  Z6, Z11, Z5
+	VMOVUPS      (R9), Z6
+	VFMADD231PS  Z6, Z12, Z5
+	ADDQ         $0x04, R12
+	ADDQ         $0x08, R13
+	DECQ         R11
+	JNZ          taps4
+	VMAXPS       Z2, Z0, Z2
+	VMINPS       Z2, Z1, Z2
+	VMAXPS       Z3, Z0, Z3
+	VMINPS       Z3, Z1, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMINPS       Z4, Z1, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMINPS       Z5, Z1, Z5
+	LEAQ         (CX)(R8*1), R9
+	CMPQ         SI, $0x00000040
+	JL           narrow4
+	VMOVUPS      Z2, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Z3, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Z4, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Z5, (R9)
+	ADDQ         $0x40, R8
+	LEAQ         64(R8), R9
+	CMPQ         R9, SI
+	JLE          columns4
+	CMPQ         R8, SI
+	JGE          done4
+	MOVQ         SI, R8
+	SUBQ         $0x40, R8
+	JMP          columns4
+
+narrow4:
+	VMOVUPS Z2, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z3, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z4, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z5, K1, (R9)
+
+done4:
+	SUBQ $0x04, DI
+	JZ   end
+	MOVQ $0x00000004, R8
+	CMPQ DI, R8
+	JGE  whole
+	MOVQ DI, R8
+	MOVQ $0x00000004, DI
+
+whole:
+	MOVQ  R8, R9
+	IMULQ SI, R9
+	ADDQ  R9, CX
+	IMULQ R10, R8
+	ADDQ  R8, DX
+	JMP   blocks
+
+single:
+	TESTQ DI, DI
+	JZ    end
+	XORQ  R8, R8
+
+columns1:
+	VBROADCASTSS 56(AX), Z2
+	MOVQ         40(AX), R12
+	MOVQ         48(AX), R13
+	MOVQ         $0x00000007, R11
+
+taps1:
+	MOVQ         (R13), R9
+	LEAQ         (DX)(R9*4), R9
+	ADDQ         R8, R9
+	VBROADCASTSS (R12), Z3
+	VBROADCASTSS 28(R12), Z4
+	VBROADCASTSS 56(R12), Z5
+	VBROADCASTSS 84(R12), Z6
+	VBROADCASTSS 112(R12), Z7
+	VBROADCASTSS 140(R12), Z8
+	VBROADCASTSS 168(R12), Z9
+	VMOVUPS      (R9), Z10
+	ADDQ         BX, R9
+	VFMADD231PS  Z10, Z3, Z2
+	VMOVUPS      (R9), Z3
+	ADDQ         BX, R9
+	VFMADD231PS  Z3, Z4, Z2
+	VMOVUPS      (R9), Z3
+	ADDQ         BX, R9
+	VFMADD231PS  Z3, Z5, Z2
+	VMOVUPS      (R9), Z3
+	ADDQ         BX, R9
+	VFMADD231PS  Z3, Z6, Z2
+	VMOVUPS      (R9), Z3
+	ADDQ         BX, R9
+	VFMADD231PS  Z3, Z7, Z2
+	VMOVUPS      (R9), Z3
+	ADDQ         BX, R9
+	VFMADD231PS  Z3, Z8, Z2
+	VMOVUPS      (R9), Z3
+	VFMADD231PS  Z3, Z9, Z2
+	ADDQ         $0x04, R12
+	ADDQ         $0x08, R13
+	DECQ         R11
+	JNZ          taps1
+	VMAXPS       Z2, Z0, Z2
+	VMINPS       Z2, Z1, Z2
+	LEAQ         (CX)(R8*1), R9
+	CMPQ         SI, $0x00000040
+	JL           narrow1
+	VMOVUPS      Z2, (R9)
+	ADDQ         $0x40, R8
+	LEAQ         64(R8), R9
+	CMPQ         R9, SI
+	JLE          columns1
+	CMPQ         R8, SI
+	JGE          done1
+	MOVQ         SI, R8
+	SUBQ         $0x40, R8
+	JMP          columns1
+
+narrow1:
+	VMOVUPS Z2, K1, (R9)
+
+done1:
+	ADDQ SI, CX
+	ADDQ R10, DX
+	DECQ DI
+	JMP  single
+
+end:
+	VZEROUPPER
+	RET
+
+// func avx512Slide7Stride2(s *byte)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·avx512Slide7Stride2(SB), NOSPLIT, $0-8
+	MOVQ         s+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         16(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         24(AX), DI
+	VBROADCASTSS 60(AX), Z0
+	VBROADCASTSS 64(AX), Z1
+	SHLQ         $0x02, BX
+	SHLQ         $0x02, SI
+	MOVQ         SI, R8
+	SHRQ         $0x02, R8
+	MOVQ         $-1, R9
+	BZHIQ        R8, R9, R9
+	KMOVW        R9, K1
+	MOVQ         BX, R10
+	IMUL3Q       $0x02, R10, R10
+	CMPQ         DI, $0x04
+	JL           single
+
+blocks:
+	XORQ R8, R8
+
+columns4:
+	VBROADCASTSS 56(AX), Z2
+	VBROADCASTSS 56(AX), Z3
+	VBROADCASTSS 56(AX), Z4
+	VBROADCASTSS 56(AX), Z5
+	MOVQ         40(AX), R12
+	MOVQ         48(AX), R13
+	MOVQ         $0x00000007, R11
+
+taps4:
+	MOVQ         (R13), R9
+	LEAQ         (DX)(R9*4), R9
+	ADDQ         R8, R9
+	VBROADCASTSS (R12), Z6
+	VBROADCASTSS 28(R12), Z7
+	VBROADCASTSS 56(R12), Z8
+	VBROADCASTSS 84(R12), Z9
+	VBROADCASTSS 112(R12), Z10
+	VBROADCASTSS 140(R12), Z11
+	VBROADCASTSS 168(R12), Z12
+	VMOVUPS      (R9), Z13
+	ADDQ         BX, R9
+	VFMADD231PS  Z13, Z6, Z2
+	VMOVUPS      (R9), Z13
+	ADDQ         BX, R9
+	VFMADD231PS  Z13, Z7, Z2
+	VMOVUPS      (R9), Z13
+	ADDQ         BX, R9
+	VFMADD231PS  Z13, Z8, Z2
+	VFMADD231PS  Z13, Z6, Z3
+	VMOVUPS      (R9), Z13
+	ADDQ         BX, R9
+	VFMADD231PS  Z13, Z9, Z2
+	VFMADD231PS  Z13, Z7, Z3
+	VMOVUPS      (R9), Z13
+	ADDQ         BX, R9
+	VFMADD231PS  Z13, Z10, Z2
+	VFMADD231PS  Z13, Z8, Z3
+	VFMADD231PS  Z13, Z6, Z4
+	VMOVUPS      (R9), Z13
+	ADDQ         BX, R9
+	VFMADD231PS  Z13, Z11, Z2
+	VFMADD231PS  Z13, Z9, Z3
+	VFMADD231PS  Z13, Z7, Z4
+	VMOVUPS      (R9), Z13
+	ADDQ         BX, R9
+	VFMADD231PS  Z13, Z12, Z2
+	VFMADD231PS  Z13, Z10, Z3
+	VFMADD231PS  Z13, Z8, Z4
+	VFMADD231PS  Z13, Z6, Z5
+	VMOVUPS      (R9), Z6
+	ADDQ         BX, R9
+	VFMADD231PS  Z6, Z11, Z3
+	VFMADD231PS  Z6, Z9, Z4
+	VFMADD231PS  Z6, Z7, Z5
+	VMOVUPS      (R9), Z6
+	ADDQ         BX, R9
+	VFMADD231PS  Z6, Z12, Z3
+	VFMADD231PS  Z6, Z10, Z4
+	VFMADD231PS  Z6, Z8, Z5
+	VMOVUPS      (R9), Z6
+	ADDQ         BX, R9
+	VFMADD231PS  Z6, Z11, Z4
+	VFMADD231PS  Z6, Z9, Z5
+	VMOVUPS      (R9), Z6
+	ADDQ         BX, R9
+	VFMADD231PS  Z6, Z12, Z4
+	VFMADD231PS  Z6, Z10, Z5
+	VMOVUPS      (R9), Z6
+	ADDQ         BX, R9
+	VFMADD231PS  Z6, Z11, Z5
+	VMOVUPS      (R9), Z6
+	VFMADD231PS  Z6, Z12, Z5
+	ADDQ         $0x04, R12
+	ADDQ         $0x08, R13
+	DECQ         R11
+	JNZ          taps4
+	VMAXPS       Z2, Z0, Z2
+	VMINPS       Z2, Z1, Z2
+	VMAXPS       Z3, Z0, Z3
+	VMINPS       Z3, Z1, Z3
+	VMAXPS       Z4, Z0, Z4
+	VMINPS       Z4, Z1, Z4
+	VMAXPS       Z5, Z0, Z5
+	VMINPS       Z5, Z1, Z5
+	LEAQ         (CX)(R8*1), R9
+	CMPQ         SI, $0x00000040
+	JL           narrow4
+	VMOVUPS      Z2, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Z3, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Z4, (R9)
+	ADDQ         SI, R9
+	VMOVUPS      Z5, (R9)
+	ADDQ         $0x40, R8
+	LEAQ         64(R8), R9
+	CMPQ         R9, SI
+	JLE          columns4
+	CMPQ         R8, SI
+	JGE          done4
+	MOVQ         SI, R8
+	SUBQ         $0x40, R8
+	JMP          columns4
+
+narrow4:
+	VMOVUPS Z2, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z3, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z4, K1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z5, K1, (R9)
+
+done4:
+	SUBQ $0x04, DI
+	JZ   end
+	MOVQ $0x00000004, R8
+	CMPQ DI, R8
+	JGE  whole
+	MOVQ DI, R8
+	MOVQ $0x00000004, DI
+
+whole:
+	MOVQ  R8, R9
+	IMULQ SI, R9
+	ADDQ  R9, CX
+	IMULQ R10, R8
+	ADDQ  R8, DX
+	JMP   blocks
+
+single:
+	TESTQ DI, DI
+	JZ    end
+	XORQ  R8, R8
+
+columns1:
+	VBROADCASTSS 56(AX), Z2
+	MOVQ         40(AX), R12
+	MOVQ         48(AX), R13
+	MOVQ         $0x00000007, R11
+
+taps1:
+	MOVQ         (R13), R9
+	LEAQ         (DX)(R9*4), R9
+	ADDQ         R8, R9
+	VBROADCASTSS (R12), Z3
+	VBROADCASTSS 28(R12), Z4
+	VBROADCASTSS 56(R12), Z5
+	VBROADCASTSS 84(R12), Z6
+	VBROADCASTSS 112(R12), Z7
+	VBROADCASTSS 140(R12), Z8
+	VBROADCASTSS 168(R12), Z9
+	VMOVUPS      (R9), Z10
+	ADDQ         BX, R9
+	VFMADD231PS  Z10, Z3, Z2
+	VMOVUPS      (R9), Z3
+	ADDQ         BX, R9
+	VFMADD231PS  Z3, Z4, Z2
+	VMOVUPS      (R9), Z3
+	ADDQ         BX, R9
+	VFMADD231PS  Z3, Z5, Z2
+	VMOVUPS      (R9), Z3
+	ADDQ         BX, R9
+	VFMADD231PS  Z3, Z6, Z2
+	VMOVUPS      (R9), Z3
+	ADDQ         BX, R9
+	VFMADD231PS  Z3, Z7, Z2
+	VMOVUPS      (R9), Z3
+	ADDQ         BX, R9
+	VFMADD231PS  Z3, Z8, Z2
+	VMOVUPS      (R9), Z3
+	VFMADD231PS  Z3, Z9, Z2
+	ADDQ         $0x04, R12
+	ADDQ         $0x08, R13
+	DECQ         R11
+	JNZ          taps1
+	VMAXPS       Z2, Z0, Z2
+	VMINPS       Z2, Z1, Z2
+	LEAQ         (CX)(R8*1), R9
+	CMPQ         SI, $0x00000040
+	JL           narrow1
+	VMOVUPS      Z2, (R9)
+	ADDQ         $0x40, R8
+	LEAQ         64(R8), R9
+	CMPQ         R9, SI
+	JLE          columns1
+	CMPQ         R8, SI
+	JGE          done1
+	MOVQ         SI, R8
+	SUBQ         $0x40, R8
+	JMP          columns1
+
+narrow1:
+	VMOVUPS Z2, K1, (R9)
+
+done1:
+	ADDQ SI, CX
+	ADDQ R10, DX
+	DECQ DI
+	JMP  single
+
+end:
+	VZEROUPPER
+	RET

@@ -25,6 +25,9 @@ func generic() *Table {
 		Dots:       genericDots,
 		Taps:       genericTaps,
 
+		spreadRows: genericSpreadRows,
+		spreadEven: genericSpreadEven,
+
 		winogradInput:  genericWinogradInput,
 		winogradOutput: genericWinogradOutput,
 	}

@@ -31,6 +31,10 @@ type Table struct {
 	packLanes func(l *Lanes)
 	packTable func(l *Lanes)
 
+	slides     []slideKernel
+	spreadRows func(dst *float32, dstPitch int, src *float32, srcPitch, rows, n int)
+	spreadEven func(dst *float32, dstPitch int, src *float32, srcPitch, rows, n int)
+
 	winogradInput  func(dst *float32, step int, src *float32, n int)
 	winogradOutput func(dst, src *float32, step, n int, bias, lo, hi float32)
 

@@ -31,6 +31,13 @@ func native() []*Table {
 		Dots:       avx2Dots,
 		Taps:       avx2Taps,
 
+		slides: []slideKernel{
+			{3, 1, avx2Slide3Stride1}, {3, 2, avx2Slide3Stride2}, {5, 1, avx2Slide5Stride1}, {5, 2, avx2Slide5Stride2},
+			{7, 1, avx2Slide7Stride1}, {7, 2, avx2Slide7Stride2},
+		},
+		spreadRows: avx2SpreadRows,
+		spreadEven: avx2SpreadEven,
+
 		winogradInput:  avx2WinogradInput,
 		winogradOutput: avx2WinogradOutput,
 	}
@@ -42,6 +49,10 @@ func native() []*Table {
 		{4, 16, avx512Tile4x16}, {4, 32, avx512Tile4x32},
 		{8, 16, avx512Tile8x16}, {8, 32, avx512Tile8x32},
 		{14, 16, avx512Tile14x16}, {14, 32, avx512Tile14x32},
+	}
+	avx512.slides = []slideKernel{
+		{3, 1, avx512Slide3Stride1}, {3, 2, avx512Slide3Stride2}, {5, 1, avx512Slide5Stride1}, {5, 2, avx512Slide5Stride2},
+		{7, 1, avx512Slide7Stride1}, {7, 2, avx512Slide7Stride2},
 	}
 	avx512.copyPanel, avx512.packLanes, avx512.packTable = avx512CopyPanel, avx512PackLanes, avx512PackTable
 	return []*Table{avx2, &avx512}

@@ -22,6 +22,9 @@ func native() []*Table {
 		Erf:       genericErf,
 		Even:      genericEven,
 
+		spreadRows: genericSpreadRows,
+		spreadEven: genericSpreadEven,
+
 		winogradInput:  genericWinogradInput,
 		winogradOutput: genericWinogradOutput,
 		Relu:           func(dst, x []float32) { clampNEON(dst, x, 0, inf32) },

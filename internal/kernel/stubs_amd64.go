@@ -49,6 +49,36 @@ func avx2PackLanes(l *Lanes)
 //go:noescape
 func avx2PackTable(l *Lanes)
 
+// avx2Slide3Stride1 computes the outputs of a 3x3 kernel with stride 1.
+//
+//go:noescape
+func avx2Slide3Stride1(s *Slide)
+
+// avx2Slide3Stride2 computes the outputs of a 3x3 kernel with stride 2.
+//
+//go:noescape
+func avx2Slide3Stride2(s *Slide)
+
+// avx2Slide5Stride1 computes the outputs of a 5x5 kernel with stride 1.
+//
+//go:noescape
+func avx2Slide5Stride1(s *Slide)
+
+// avx2Slide5Stride2 computes the outputs of a 5x5 kernel with stride 2.
+//
+//go:noescape
+func avx2Slide5Stride2(s *Slide)
+
+// avx2Slide7Stride1 computes the outputs of a 7x7 kernel with stride 1.
+//
+//go:noescape
+func avx2Slide7Stride1(s *Slide)
+
+// avx2Slide7Stride2 computes the outputs of a 7x7 kernel with stride 2.
+//
+//go:noescape
+func avx2Slide7Stride2(s *Slide)
+
 // avx2Relu computes dst = max(x, 0).
 //
 //go:noescape
@@ -129,6 +159,16 @@ func avx2Erf(dst, x []float32)
 //go:noescape
 func avx2Even(dst, x []float32)
 
+// avx2SpreadRows copies rows of n elements to rows of another length.
+//
+//go:noescape
+func avx2SpreadRows(dst *float32, dstPitch int, src *float32, srcPitch, rows, n int)
+
+// avx2SpreadEven copies every second element, n of each row, to rows of another length.
+//
+//go:noescape
+func avx2SpreadEven(dst *float32, dstPitch int, src *float32, srcPitch, rows, n int)
+
 // avx512Tile2x16 is the microkernel for 2 rows and 16 columns of a tile.
 //
 //go:noescape
@@ -183,3 +223,33 @@ func avx512PackLanes(l *Lanes)
 //
 //go:noescape
 func avx512PackTable(l *Lanes)
+
+// avx512Slide3Stride1 computes the outputs of a 3x3 kernel with stride 1.
+//
+//go:noescape
+func avx512Slide3Stride1(s *Slide)
+
+// avx512Slide3Stride2 computes the outputs of a 3x3 kernel with stride 2.
+//
+//go:noescape
+func avx512Slide3Stride2(s *Slide)
+
+// avx512Slide5Stride1 computes the outputs of a 5x5 kernel with stride 1.
+//
+//go:noescape
+func avx512Slide5Stride1(s *Slide)
+
+// avx512Slide5Stride2 computes the outputs of a 5x5 kernel with stride 2.
+//
+//go:noescape
+func avx512Slide5Stride2(s *Slide)
+
+// avx512Slide7Stride1 computes the outputs of a 7x7 kernel with stride 1.
+//
+//go:noescape
+func avx512Slide7Stride1(s *Slide)
+
+// avx512Slide7Stride2 computes the outputs of a 7x7 kernel with stride 2.
+//
+//go:noescape
+func avx512Slide7Stride2(s *Slide)

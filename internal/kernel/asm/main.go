@@ -33,6 +33,7 @@ func main() {
 		g.tiles()
 		g.copyPanel()
 		g.packLanes()
+		g.slides()
 		if v.name == avx2.name {
 			g.elementwise()
 			g.dots()
@@ -41,6 +42,7 @@ func main() {
 			g.winograd()
 			g.transcendental()
 			g.even()
+			g.spreadRows()
 		}
 		write(filepath.Join(*dir, v.name+"_amd64.s"), g.assembly())
 	}
@@ -63,12 +65,13 @@ type generator struct {
 	isa
 	stubs  *strings.Builder
 	consts map[uint32]operand.Mem // vectors of one number, by its bits
+	mask   *operand.Mem           // see ones
 }
 
 func newGenerator(v isa, stubs *strings.Builder) *generator {
 	ctx := build.NewContext()
 	ctx.ConstraintExpr("!purego")
-	return &generator{ctx, v, stubs, map[uint32]operand.Mem{}}
+	return &generator{Context: ctx, isa: v, stubs: stubs, consts: map[uint32]operand.Mem{}}
 }
 
 // function begins a function. Its doc comment and signature go into the Go declarations; pointers to structs, which avo
@@ -77,7 +80,7 @@ func (g *generator) function(name, signature, doc string) {
 	fmt.Fprintf(g.stubs, "\n// %s%s\n//\n//go:noescape\nfunc %s%s\n", name, doc, name, signature)
 	g.Function(name)
 	g.Attributes(attr.NOSPLIT)
-	g.SignatureExpr("func" + strings.NewReplacer("*Tile", "*byte", "*Lanes", "*byte").Replace(signature))
+	g.SignatureExpr("func" + strings.NewReplacer("*Tile", "*byte", "*Lanes", "*byte", "*Slide", "*byte").Replace(signature))
 }
 
 // assembly compiles and prints what was generated.

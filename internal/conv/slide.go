@@ -1,0 +1,113 @@
+package conv
+
+import (
+	"github.com/onnxcnn/onnxcnn/internal/kernel"
+	"github.com/onnxcnn/onnxcnn/internal/par"
+)
+
+// slideBand is how many elements of padded input are made at a time: they stay in the first-level cache.
+const slideBand = 5 << 10
+
+// slides reports whether the depthwise convolution is computed by [kernel.Table.Slide].
+func slides(g *geometry) bool {
+	return g.in[0] == 1 && g.out[0] == 1 && g.ker[0] == 1 && g.pad[0] == 0 && g.ker[1] == g.ker[2] && g.stride[1] == g.stride[2] &&
+		g.dilate[1] == 1 && g.dilate[2] == 1 && kernel.Slides(g.ker[1], g.stride[1])
+}
+
+// band is a number of rows of a padded plane. With stride 2 each row is divided into its even and its odd columns.
+type band struct {
+	*geometry
+	pitch int   // elements between rows
+	offs  []int // for each column of the kernel, where it reads
+	rows  int   // of output that a band is enough for
+	size  int
+	part  [2]struct{ src, dst, n int } // what to copy of a row, for each column modulo the stride
+}
+
+func newBand(g *geometry) *band {
+	b := &band{geometry: g}
+	size, stride := g.ker[1], g.stride[1]
+	length := (g.out[2] + (size-1)/stride + kernel.MaxLanes) // of a part, with what vectors may touch behind it
+	b.pitch = stride * length
+	for kx := range size {
+		b.offs = append(b.offs, kx%stride*length+kx/stride)
+	}
+	for p := range stride {
+		// Element j of the part is column j*stride+p of the padded row.
+		from, to := inside(g.out[2]+(size-1-p)/stride, stride, p-g.pad[2], g.in[2])
+		b.part[p].n = to - from
+		b.part[p].src, b.part[p].dst = from*stride+p-g.pad[2], p*length+from
+	}
+	b.rows = max(1, (slideBand/b.pitch-size)/stride+1)
+	if b.rows < g.out[1] {
+		b.rows = max(1, b.rows&^3)
+	}
+	b.rows = min(b.rows, g.out[1])
+	b.size = ((b.rows-1)*stride + size) * b.pitch
+	return b
+}
+
+// fill writes the rows that outputs [lo,hi) read to buf, which was zero before the first time.
+func (b *band) fill(t *kernel.Table, buf, x []float32, lo, hi int) {
+	stride := b.stride[1]
+	first := lo*stride - b.pad[1]
+	last := (hi-1)*stride - b.pad[1] + b.ker[1]
+	from, to := min(max(first, 0), last), max(min(last, b.in[1]), first)
+	to = max(from, to)
+	clear(buf[:(from-first)*b.pitch])
+	clear(buf[(to-first)*b.pitch : (last-first)*b.pitch])
+	for p := range stride {
+		part := &b.part[p]
+		if part.n == 0 || from >= to {
+			continue
+		}
+		dst, src := buf[(from-first)*b.pitch+part.dst:], x[from*b.in[2]+part.src:]
+		if stride == 1 {
+			t.SpreadRows(dst, b.pitch, src, b.in[2], to-from, part.n)
+		} else {
+			t.SpreadEven(dst, b.pitch, src, b.in[2], to-from, part.n)
+		}
+	}
+}
+
+// slide computes a depthwise convolution channel by channel, in bands of rows.
+func (f *Filter) slide(pool *par.Pool, alloc func(int) []float32, g *geometry, a *Args) {
+	perGroup := f.m / f.groups
+	b := newBand(g)
+	scratch := alloc(pool.Threads() * b.size)
+	clear(scratch)
+	lo, hi, limits := a.Act.Limits()
+	if limits = limits && a.Res == nil; !limits {
+		lo, hi, _ = kernel.Activation{}.Limits()
+	}
+	work := g.outPlane*g.taps*perGroup/8 + g.plane
+	pool.ForWorker(g.n*g.c, max(1, 1<<14/max(work, 1)), func(worker, first, end int) {
+		buf := scratch[worker*b.size:][:b.size]
+		s := &kernel.Slide{Src: &buf[0], Pitch: b.pitch, Cols: g.out[2], Offs: &b.offs[0], Lo: lo, Hi: hi, Size: g.ker[1], Stride: g.stride[1]}
+		for i := first; i < end; i++ {
+			x := a.X[i*g.plane:][:g.plane]
+			for row := 0; row < g.out[1]; row += b.rows {
+				next := min(row+b.rows, g.out[1])
+				b.fill(f.table, buf, x, row, next)
+				s.Rows = next - row
+				for k := range perGroup {
+					m := i%g.c*perGroup + k
+					at := (i*perGroup+k)*g.outPlane + row*g.out[2]
+					y := a.Y[at:][:s.Rows*g.out[2]]
+					s.Dst, s.W, s.Bias = &y[0], &f.raw[m*g.taps], 0
+					if a.Bias != nil {
+						s.Bias = a.Bias[m]
+					}
+					f.table.Slide(s)
+					if limits {
+						continue
+					}
+					if a.Res != nil {
+						f.table.Add(y, y, a.Res[at:])
+					}
+					f.table.Apply(a.Act, y)
+				}
+			}
+		}
+	})
+}

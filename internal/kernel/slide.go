@@ -1,0 +1,111 @@
+package kernel
+
+import "unsafe"
+
+// Slide is a square kernel's window sliding over one plane: the argument of the functions that compute
+//
+//	Dst[i*Cols+j] = min(max(Bias + sum over ky, kx of W[ky*Size+kx]*Src[(i*Stride+ky)*Pitch+Offs[kx]+j], Lo), Hi)
+//
+// for Rows x Cols outputs. Assembly relies on the order and sizes of the fields.
+type Slide struct {
+	Dst          *float32
+	Src          *float32 // what is read behind the last column, up to MaxLanes-1 elements, has no effect
+	Pitch        int      // elements between rows of Src
+	Rows, Cols   int
+	W            *float32
+	Offs         *int // Size of them
+	Bias, Lo, Hi float32
+	Size, Stride int
+}
+
+// MaxLanes is the number of elements of the widest vector.
+const MaxLanes = 16
+
+// slideKernel is the function for a size and a stride.
+type slideKernel struct {
+	size, stride int
+	run          func(s *Slide)
+}
+
+// Slides reports whether windows of that size and stride are computed by [Table.Slide].
+func Slides(size, stride int) bool {
+	return (size == 3 || size == 5 || size == 7) && (stride == 1 || stride == 2)
+}
+
+// Slide computes a plane; see [Slide] and [Slides].
+func (t *Table) Slide(s *Slide) {
+	for i := range t.slides {
+		if k := &t.slides[i]; k.size == s.Size && k.stride == s.Stride {
+			k.run(s)
+			return
+		}
+	}
+	genericSlide(s)
+}
+
+func genericSlide(s *Slide) {
+	n := s.Size
+	offs, w := unsafe.Slice(s.Offs, n), unsafe.Slice(s.W, n*n)
+	for i := range s.Rows {
+		dst := unsafe.Slice(at(s.Dst, i*s.Cols), s.Cols)
+		for j := range dst {
+			dst[j] = s.Bias
+		}
+		for ky := range n {
+			row := (i*s.Stride + ky) * s.Pitch
+			for kx, off := range offs {
+				f := w[ky*n+kx]
+				for j, v := range unsafe.Slice(at(s.Src, row+off), s.Cols) {
+					dst[j] += f * v
+				}
+			}
+		}
+		for j, v := range dst {
+			dst[j] = clamp(v, s.Lo, s.Hi)
+		}
+	}
+}
+
+// genericSpread copies every step-th element of rows, n of each, to rows of another length.
+func genericSpread(dst *float32, dstPitch int, src *float32, srcPitch, rows, n, step int) {
+	if n == 0 {
+		return
+	}
+	for i := range rows {
+		d, s := unsafe.Slice(at(dst, i*dstPitch), n), unsafe.Slice(at(src, i*srcPitch), (n-1)*step+1)
+		if step == 1 {
+			copy(d, s)
+			continue
+		}
+		for j := range d {
+			d[j] = s[j*step]
+		}
+	}
+}
+
+func genericSpreadRows(dst *float32, dstPitch int, src *float32, srcPitch, rows, n int) {
+	genericSpread(dst, dstPitch, src, srcPitch, rows, n, 1)
+}
+
+func genericSpreadEven(dst *float32, dstPitch int, src *float32, srcPitch, rows, n int) {
+	genericSpread(dst, dstPitch, src, srcPitch, rows, n, 2)
+}
+
+// SpreadRows copies rows of n elements: row i from src[i*srcPitch:] to dst[i*dstPitch:]. Up to MaxLanes-1 elements
+// behind each row of dst may become zero.
+func (t *Table) SpreadRows(dst []float32, dstPitch int, src []float32, srcPitch, rows, n int) {
+	if rows == 0 || n == 0 {
+		return
+	}
+	_, _ = dst[(rows-1)*dstPitch+n+MaxLanes-2], src[(rows-1)*srcPitch+n-1]
+	t.spreadRows(&dst[0], dstPitch, &src[0], srcPitch, rows, n)
+}
+
+// SpreadEven is SpreadRows for every second element: those at src[i*srcPitch+2*j].
+func (t *Table) SpreadEven(dst []float32, dstPitch int, src []float32, srcPitch, rows, n int) {
+	if rows == 0 || n == 0 {
+		return
+	}
+	_, _ = dst[(rows-1)*dstPitch+n+MaxLanes-2], src[(rows-1)*srcPitch+2*n-2]
+	t.spreadEven(&dst[0], dstPitch, &src[0], srcPitch, rows, n)
+}
