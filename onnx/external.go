@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/onnxcnn/onnxcnn/internal/filemap"
 )
 
 // folder is where a model's external data lies. Files are opened under it only (os.Root), once each.
@@ -140,7 +142,7 @@ func (d *folder) open(location string) ([]byte, error) {
 	}
 	name = filepath.FromSlash(name)
 	// Looked at before it is opened, for opening alone has effects on devices, and again after, for it may have been
-	// exchanged in between. nonblock keeps the open from waiting for a writer then.
+	// exchanged in between. Nonblock keeps the open from waiting for a writer then.
 	info, err := d.root.Stat(name)
 	if err == nil {
 		err = usable(info)
@@ -148,7 +150,7 @@ func (d *folder) open(location string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := d.root.OpenFile(name, os.O_RDONLY|nonblock, 0)
+	f, err := d.root.OpenFile(name, os.O_RDONLY|filemap.Nonblock, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +161,7 @@ func (d *folder) open(location string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, unmap, err := mapFile(f, info.Size())
+	data, unmap, err := filemap.Map(f, info.Size())
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,8 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/onnxcnn/onnxcnn/internal/filemap"
 )
 
 // ReadOptions says how models are read. The zero value is what [Open], [Read] and [Parse] use.
@@ -110,7 +112,7 @@ func (o ReadOptions) Open(path string) (*Model, error) {
 		}
 		return o.load(&source{stored: data}, path)
 	}
-	data, unmap, err := mapFile(f, info.Size())
+	data, unmap, err := filemap.Map(f, info.Size())
 	if err != nil {
 		return nil, err
 	}

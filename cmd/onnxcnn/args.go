@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/onnxcnn/onnxcnn/internal/near"
 	"github.com/urfave/cli/v2"
 )
 
@@ -119,7 +120,7 @@ func unknownFlag(app *cli.App, cmd *cli.Command, known []cli.Flag, arg string) e
 	for _, f := range known {
 		names = append(names, f.Names()...)
 	}
-	if s := nearest(strings.TrimLeft(arg, "-"), names); len(s) > 1 {
+	if s := near.Name(strings.TrimLeft(arg, "-"), names); len(s) > 1 {
 		return withHint(err, "did you mean --%s? %s", s, helpOf(app, cmd))
 	}
 	return withHint(err, "%s", helpOf(app, cmd))

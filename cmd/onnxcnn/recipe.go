@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/onnxcnn/onnxcnn/internal/near"
 	"github.com/urfave/cli/v2"
 
 	"github.com/onnxcnn/onnxcnn/features"
@@ -80,7 +81,7 @@ func baseRecipe(c *cli.Context, m *onnx.Model) (*zoo.Recipe, error) {
 		if !errors.Is(err, os.ErrNotExist) {
 			return nil, err
 		}
-		if s := nearest(name, zoo.RecipeNames()); s != "" {
+		if s := near.Name(name, zoo.RecipeNames()); s != "" {
 			return nil, withHint(usagef("--recipe %s: neither a recipe nor a file", name), "did you mean %q?", s)
 		}
 		return nil, withHint(usagef("--recipe %s: neither a recipe nor a file", name), "recipes are %s", strings.Join(zoo.RecipeNames(), ", "))

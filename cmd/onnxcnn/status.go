@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/onnxcnn/onnxcnn/internal/near"
 	"github.com/urfave/cli/v2"
 )
 
@@ -97,7 +98,7 @@ func unknownCommand(app *cli.App, name string) error {
 	for _, c := range app.Commands {
 		names = append(names, c.Names()...)
 	}
-	if s := nearest(name, names); s != "" {
+	if s := near.Name(name, names); s != "" {
 		return withHint(err, "did you mean %q?", app.Name+" "+s)
 	}
 	return withHint(err, "%q lists the commands", app.Name+" help")

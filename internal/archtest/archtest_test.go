@@ -17,6 +17,9 @@ const module = "github.com/onnxcnn/onnxcnn"
 // A new package must be placed here: as low as what it imports lets it be. ARCHITECTURE.md says what each is for.
 var levels = map[string]int{
 	"internal/cpu":        0,
+	"internal/filemap":    0,
+	"internal/near":       0,
+	"internal/pickle":     0,
 	"internal/par":        0,
 	"internal/reftest":    0,
 	"internal/atomicfile": 0,
@@ -30,6 +33,7 @@ var levels = map[string]int{
 	"internal/pixel":      10,
 	"internal/npz":        10,
 	"internal/sheet":      10,
+	"internal/ziparchive": 10,
 
 	"internal/conv": 20,
 

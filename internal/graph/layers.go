@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/onnxcnn/onnxcnn/internal/near"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -185,7 +186,7 @@ func findLayers(layers []Layer, sel string) (first, last Layer, err error) {
 			return first, last, nil
 		}
 	}
-	return Layer{}, Layer{}, fmt.Errorf("there is no layer %q; near it: %s", sel, strings.Join(near(layers, sel), ", "))
+	return Layer{}, Layer{}, fmt.Errorf("there is no layer %q; near it: %s", sel, strings.Join(nearest(layers, sel), ", "))
 }
 
 // inBlock reports whether a node's name begins with the block's, as a scope: "/layer4/..." or "layer4.0...".
@@ -204,15 +205,15 @@ func inWeights(n *onnx.Node, module string) bool {
 	return false
 }
 
-// near returns up to five layer names that look like sel.
-func near(layers []Layer, sel string) []string {
+// nearest returns up to five layer names that look like sel.
+func nearest(layers []Layer, sel string) []string {
 	type scored struct {
 		name string
 		d    int
 	}
 	var all []scored
 	for _, l := range layers {
-		all = append(all, scored{fmt.Sprintf("%d %q", l.Index, l.Name), distance(strings.ToLower(l.Name), strings.ToLower(sel))})
+		all = append(all, scored{fmt.Sprintf("%d %q", l.Index, l.Name), near.Distance(strings.ToLower(l.Name), strings.ToLower(sel))})
 	}
 	sort.SliceStable(all, func(i, j int) bool { return all[i].d < all[j].d })
 	var out []string
@@ -220,24 +221,4 @@ func near(layers []Layer, sel string) []string {
 		out = append(out, s.name)
 	}
 	return out
-}
-
-// distance is Levenshtein's: insertions, deletions and changes of one byte.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diag := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			d := diag
-			if a[i] != b[j] {
-				d = 1 + min(diag, row[j], row[j+1])
-			}
-			diag, row[j+1] = row[j+1], d
-		}
-	}
-	return row[len(b)]
 }
