@@ -60,12 +60,13 @@ var recipes = []Recipe{
 	torch("convnext-base", 232, 224, "bilinear"), // convnext-large too
 	torch("timm", 256, 224, "bicubic"),           // timm's default: crop fraction 0.875
 	with(torch("timm-inception", 256, 224, "bicubic"), func(r *Recipe) { r.Mean, r.Std = halves, halves }),
-	keras("keras-caffe", 224, "BGR", 1, [3]float64{103.939, 116.779, 123.68}, ones), // VGG, ResNet
-	keras("keras-tf", 224, "RGB", perRange, ones, ones),                             // MobileNet, ResNetV2, NASNet
-	keras("keras-tf-299", 299, "RGB", perRange, ones, ones),                         // InceptionV3, Xception, InceptionResNetV2
-	keras("keras-torch", 224, "RGB", perUnit, imageNetMean, imageNetStd),            // DenseNet
-	keras("unit", 224, "RGB", perUnit, [3]float64{}, ones),                          // values 0..1
-	keras("raw", 224, "RGB", 1, [3]float64{}, ones),                                 // values 0..255: Keras EfficientNet, ConvNeXt, MobileNetV3
+	keras("keras-caffe", 224, "BGR", 1, [3]float64{103.939, 116.779, 123.68}, ones),                          // VGG, ResNet
+	keras("keras-tf", 224, "RGB", perRange, ones, ones),                                                      // MobileNet, ResNetV2, NASNet
+	keras("keras-tf-299", 299, "RGB", perRange, ones, ones),                                                  // InceptionV3, Xception, InceptionResNetV2
+	keras("keras-torch", 224, "RGB", perUnit, imageNetMean, imageNetStd),                                     // DenseNet
+	keras("unit", 224, "RGB", perUnit, [3]float64{}, ones),                                                   // values 0..1
+	with(keras("unit-gray", 28, "GRAY", perUnit, [3]float64{}, ones), func(r *Recipe) { r.Layout = "NCHW" }), // digits of MNIST
+	keras("raw", 224, "RGB", 1, [3]float64{}, ones),                                                          // values 0..255: Keras EfficientNet, ConvNeXt, MobileNetV3
 }
 
 // RecipeByName returns a recipe of the catalogue.
