@@ -22,15 +22,10 @@ type Centroids struct {
 // [Batch.Features] has them, with a label for each. Rows with label -1, which have no class, do not count. It is an
 // error if a class has no row, or rows whose mean has no direction.
 func FitCentroids(features []float32, labels []int, classes int) (*Centroids, error) {
-	switch {
-	case classes < 1:
-		return nil, fmt.Errorf("centroids of %d classes", classes)
-	case len(labels) == 0:
-		return nil, errors.New("centroids of no rows")
-	case len(features) == 0 || len(features)%len(labels) != 0:
-		return nil, fmt.Errorf("%d features are not %d rows of equal length", len(features), len(labels))
+	dim, err := labelledRows(features, labels, classes)
+	if err != nil {
+		return nil, err
 	}
-	dim := len(features) / len(labels)
 	if classes > len(labels) {
 		return nil, fmt.Errorf("%d rows cannot cover %d classes", len(labels), classes)
 	}
@@ -38,9 +33,6 @@ func FitCentroids(features []float32, labels []int, classes int) (*Centroids, er
 	for i, label := range labels {
 		if label == -1 {
 			continue
-		}
-		if label < 0 || label >= classes {
-			return nil, fmt.Errorf("row %d: label %d is not one of %d classes", i, label, classes)
 		}
 		row := features[i*dim : (i+1)*dim]
 		length, err := rowLength(row)
@@ -75,6 +67,25 @@ func FitCentroids(features []float32, labels []int, classes int) (*Centroids, er
 		}
 	}
 	return c, nil
+}
+
+// labelledRows checks that features are rows of equal length with a label each, -1 or one of the classes, and returns
+// that length.
+func labelledRows(features []float32, labels []int, classes int) (dim int, err error) {
+	switch {
+	case classes < 1:
+		return 0, fmt.Errorf("rows of %d classes", classes)
+	case len(labels) == 0:
+		return 0, errors.New("no rows to learn from")
+	case len(features) == 0 || len(features)%len(labels) != 0:
+		return 0, fmt.Errorf("%d features are not %d rows of equal length", len(features), len(labels))
+	}
+	for i, label := range labels {
+		if label < -1 || label >= classes {
+			return 0, fmt.Errorf("row %d: label %d is not one of %d classes", i, label, classes)
+		}
+	}
+	return len(features) / len(labels), nil
 }
 
 // Scores returns the cosine between one row and each class: 1 for the same direction, 0 for nothing in common. They

@@ -71,7 +71,7 @@ func ExportRun(ctx context.Context, dir, file string, o ExportOptions) (*Exporte
 		if err != nil {
 			return nil, err
 		}
-		defer base.close()
+		defer base.session.Close()
 		m, v.base = head, base.run
 	}
 	out := &Exported{File: file}
@@ -133,8 +133,6 @@ func baseOf(whole, head *onnx.Model, o ExportOptions) (*base, error) {
 	b.input = b.session.Inputs()[0].Name
 	return b, nil
 }
-
-func (b *base) close() { b.session.Close() }
 
 func (b *base) run(ctx context.Context, images *onnx.Tensor) (*onnx.Tensor, error) {
 	out, err := b.session.Run(ctx, map[string]*onnx.Tensor{b.input: images})
