@@ -15,6 +15,19 @@ type castOptions struct {
 	round    string // float8e8m0: "up", "down" or "nearest"; "" means up
 }
 
+// CastTensor returns x in another element type, by the rules of Cast; x itself where it is of that type.
+func CastTensor(x *onnx.Tensor, to onnx.DataType) (*onnx.Tensor, error) {
+	if x.Type == to {
+		return x, nil
+	}
+	if !convertible(x.Type) || !convertible(to) {
+		return nil, fmt.Errorf("%v does not convert to %v", x.Type, to)
+	}
+	y := onnx.New(to, x.Shape...)
+	y.Name, y.Doc = x.Name, x.Doc
+	return y, castTensor(&Runtime{}, x, y, castOptions{saturate: true})
+}
+
 // castTensor writes x's elements to y in y's type, by the rules of [cast].
 func castTensor(rt *Runtime, x, y *onnx.Tensor, opt castOptions) error {
 	if opt.round == "" {
