@@ -36,8 +36,10 @@ type Classifier struct {
 type activation int
 
 const (
-	logits activation = iota
+	logits     activation = iota
+	multiLabel            // logits, each on its own
 	probabilities
+	eachProbability // probabilities, each on its own
 	logProbabilities
 )
 
@@ -45,8 +47,9 @@ const (
 // given, else those in the model's metadata, else ImageNet's where there are 1000 outputs (or 1001, with TensorFlow's
 // background class first), else none. Options.At, Pool, Views and Augment do not apply.
 //
-// Probabilities are the softmax of the outputs, unless the network itself ends in Softmax or Sigmoid. A single output
-// is taken for the logit or probability of class 1 of two.
+// Probabilities are the softmax of the outputs, unless the network itself ends in Softmax or Sigmoid, or its metadata say
+// that an image may have several labels ([zoo.IsMultiLabel]): then each is the sigmoid of its output. A single output is
+// taken for the logit or probability of class 1 of two, unless there is one label.
 func NewClassifier(m *onnx.Model, labels []string, o Options) (*Classifier, error) {
 	if m.Graph == nil || len(m.Graph.Outputs) == 0 {
 		return nil, named(m, fmt.Errorf("the network has no output"))
@@ -63,11 +66,18 @@ func NewClassifier(m *onnx.Model, labels []string, o Options) (*Classifier, erro
 	if err != nil {
 		return nil, err
 	}
-	return &Classifier{x: x, labels: labels, final: finalActivation(m, out)}, nil
+	final := finalActivation(m, out)
+	if final == logits && zoo.IsMultiLabel(m) {
+		final = multiLabel
+	}
+	return &Classifier{x: x, labels: labels, final: final}, nil
 }
 
 // Close releases the network.
 func (c *Classifier) Close() error { return c.x.Close() }
+
+// MultiLabel reports whether each output is a probability of its own, so that an image may have any number of the classes.
+func (c *Classifier) MultiLabel() bool { return c.final == multiLabel || c.final == eachProbability }
 
 // finalActivation looks behind renamings and reshapes at what computes an output.
 func finalActivation(m *onnx.Model, out string) activation {
@@ -78,8 +88,10 @@ func finalActivation(m *onnx.Model, out string) activation {
 			return logits
 		}
 		switch n.OpType {
-		case "Softmax", "Sigmoid", "HardSigmoid":
+		case "Softmax":
 			return probabilities
+		case "Sigmoid", "HardSigmoid":
+			return eachProbability
 		case "LogSoftmax":
 			return logProbabilities
 		case "Identity", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "DequantizeLinear", "QuantizeLinear":
@@ -145,13 +157,15 @@ func probabilitiesOf(x []float32, final activation) []float64 {
 		p[i] = float64(v)
 	}
 	switch {
-	case final == probabilities:
+	case final == probabilities, final == eachProbability:
 	case final == logProbabilities:
 		for i := range p {
 			p[i] = math.Exp(p[i])
 		}
-	case len(p) == 1:
-		p[0] = 1 / (1 + math.Exp(-p[0]))
+	case len(p) == 1, final == multiLabel:
+		for i := range p {
+			p[i] = 1 / (1 + math.Exp(-p[i]))
+		}
 	default:
 		// The largest is taken off first: exp overflows at 710.
 		largest, sum := slices.Max(p), 0.0

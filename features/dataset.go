@@ -23,6 +23,10 @@ type Item struct {
 	Label int    // index into Dataset.Classes; -1 without one
 	Split string // "train", "val" or "test" where the folder is such a split, else ""
 
+	// Labels are the classes of an image that may have any number of them, rising; Label is -1 then. It is nil in data
+	// sets whose images have one class each.
+	Labels []int
+
 	fsys fs.FS // nil: the system's files
 	name string
 }
@@ -70,8 +74,31 @@ func (d *Dataset) Counts() []int {
 		if it.Label >= 0 {
 			n[it.Label]++
 		}
+		for _, k := range it.Labels {
+			n[k]++
+		}
 	}
 	return n
+}
+
+// MultiLabel reports whether images have any number of classes instead of one.
+func (d *Dataset) MultiLabel() bool {
+	return slices.ContainsFunc(d.Items, func(it Item) bool { return it.Labels != nil })
+}
+
+// OneLabel makes a data set whose images may have any number of classes, but have one each, an ordinary one.
+func (d *Dataset) OneLabel() error {
+	for _, it := range d.Items {
+		if it.Labels != nil && len(it.Labels) != 1 {
+			return fmt.Errorf("%s has %s, not one", it.Path, plural(len(it.Labels), "class"))
+		}
+	}
+	for i := range d.Items {
+		if it := &d.Items[i]; it.Labels != nil {
+			it.Label, it.Labels = it.Labels[0], nil
+		}
+	}
+	return nil
 }
 
 // EmptyError says that a place holds no image.
@@ -169,6 +196,14 @@ func Merge(sets ...*Dataset) *Dataset {
 			if it.Label >= 0 {
 				it.Label = label[it.Label]
 			}
+			if it.Labels != nil {
+				several := make([]int, len(it.Labels))
+				for i, k := range it.Labels {
+					several[i] = label[k]
+				}
+				slices.Sort(several)
+				it.Labels = several
+			}
 			m.Items = append(m.Items, it)
 		}
 	}
@@ -186,6 +221,9 @@ func isHidden(name string) bool { return strings.HasPrefix(name, ".") || name ==
 func plural(n int, what string) string {
 	if n == 1 {
 		return fmt.Sprintf("1 %s", what)
+	}
+	if strings.HasSuffix(what, "s") {
+		what += "e"
 	}
 	return fmt.Sprintf("%d %ss", n, what)
 }

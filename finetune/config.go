@@ -24,6 +24,7 @@ type config struct {
 	Loss           string     `json:"loss"`
 	LabelSmoothing float64    `json:"label_smoothing"`
 	ClassWeights   string     `json:"class_weights"`
+	PosWeight      []float64  `json:"pos_weight,omitempty"`
 	Optimizer      string     `json:"optimizer"`
 	LR             float64    `json:"lr"`
 	BaseLRScale    float64    `json:"base_lr_scale"`
@@ -38,6 +39,8 @@ type config struct {
 	Epochs         int        `json:"epochs"`
 	Batch          int        `json:"batch"`
 	Augment        string     `json:"augment"`
+	Mixup          float64    `json:"mixup,omitempty"`
+	Cutmix         float64    `json:"cutmix,omitempty"`
 	Recipe         zoo.Recipe `json:"recipe"`
 	Seed           uint64     `json:"seed"`
 	Monitor        string     `json:"monitor"`
@@ -55,9 +58,9 @@ func (o *Options) config(baseFile, digest string, data *Data, recipe zoo.Recipe)
 	return config{
 		Base: baseFile, BaseSHA256: digest, Data: data.digest(), Classes: data.Classes, Train: len(data.Train), Val: len(data.Val),
 		At: o.At, Head: head, Pool: o.Pool, UnfreezeFrom: from, BN: o.BN, Loss: o.Loss, LabelSmoothing: o.LabelSmoothing,
-		ClassWeights: o.ClassWeights, Optimizer: o.Optimizer, LR: o.LR, BaseLRScale: o.BaseLRScale, Momentum: o.Momentum,
+		ClassWeights: o.ClassWeights, PosWeight: o.PosWeight, Optimizer: o.Optimizer, LR: o.LR, BaseLRScale: o.BaseLRScale, Momentum: o.Momentum,
 		Nesterov: o.Nesterov, WeightDecay: o.WeightDecay, NoDecayBias: o.NoDecayBias, GradClip: o.GradClip, EMA: o.EMA,
-		Schedule: o.Schedule, Warmup: o.Warmup, Epochs: o.Epochs, Batch: o.Batch, Augment: o.Augment.String(),
+		Schedule: o.Schedule, Warmup: o.Warmup, Epochs: o.Epochs, Batch: o.Batch, Augment: o.Augment.String(), Mixup: o.Mix.Mixup, Cutmix: o.Mix.Cutmix,
 		Recipe: recipe, Seed: o.Seed, Monitor: o.Monitor, Patience: o.Patience,
 	}
 }

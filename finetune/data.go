@@ -1,6 +1,7 @@
 package finetune
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -12,7 +13,7 @@ import (
 	"github.com/onnxcnn/onnxcnn/features"
 )
 
-// Data is what a run learns from and is measured on. Labels count in Classes.
+// Data is what a run learns from and is measured on. Labels count in Classes; images have either a Label each or Labels.
 type Data struct {
 	Train, Val []features.Item
 	Classes    []string
@@ -22,14 +23,18 @@ type Data struct {
 // NewData divides a data set. Images in folders "train" and "val" stay where they are; else val is taken for validation
 // if it is not nil; else a share of the images of each class, drawn by the seed. Images in "test" are left alone.
 //
-// It refuses what no training can come of: fewer than two classes, and a class without images to learn from.
+// Where images have any number of classes each, the share is drawn so that rare classes are in both parts: class after
+// class from the rarest on, among the images that no rarer class has.
+//
+// It refuses what no training can come of: fewer than two classes (but one will do where images need not have any), and a
+// class without images to learn from.
 func NewData(d, val *features.Dataset, share float64, seed uint64) (*Data, error) {
 	out := &Data{Classes: d.Classes}
-	hasSplit := false
+	hasSplit, multi := false, d.MultiLabel()
 	unlabelled := 0
 	for _, it := range d.Items {
 		switch {
-		case it.Label < 0:
+		case it.Label < 0 && it.Labels == nil:
 			unlabelled++
 		case it.Split == "val" && val == nil:
 			out.Val = append(out.Val, it)
@@ -45,7 +50,7 @@ func NewData(d, val *features.Dataset, share float64, seed uint64) (*Data, error
 	switch {
 	case len(d.Classes) == 0:
 		return nil, fmt.Errorf("no class folders: put the images of each class into a folder of its name")
-	case len(d.Classes) == 1:
+	case len(d.Classes) == 1 && !multi:
 		return nil, fmt.Errorf("only one class (%q): a classifier needs two class folders or more", d.Classes[0])
 	}
 	if err := everyClass(out.Train, d.Classes); err != nil {
@@ -53,18 +58,11 @@ func NewData(d, val *features.Dataset, share float64, seed uint64) (*Data, error
 	}
 	switch {
 	case val != nil:
-		for _, it := range val.Items {
-			if it.Label < 0 {
-				continue
-			}
-			name := val.Classes[it.Label]
-			k, ok := slices.BinarySearch(d.Classes, name)
-			if !ok {
-				return nil, fmt.Errorf("class %q is in the validation data but not in the training data (%s)", name, strings.Join(d.Classes, ", "))
-			}
-			it.Label = k
-			out.Val = append(out.Val, it)
+		if err := out.validateOn(val, multi); err != nil {
+			return nil, err
 		}
+	case !hasSplit && multi:
+		out.holdMulti(share, seed)
 	case !hasSplit:
 		out.hold(share, seed)
 	}
@@ -74,12 +72,48 @@ func NewData(d, val *features.Dataset, share float64, seed uint64) (*Data, error
 	return out, nil
 }
 
+// MultiLabel reports whether images have any number of classes instead of one.
+func (d *Data) MultiLabel() bool {
+	return slices.ContainsFunc(d.Train, func(it features.Item) bool { return it.Labels != nil })
+}
+
+// validateOn takes the images of another data set for validation, by the names of their classes.
+func (d *Data) validateOn(val *features.Dataset, multi bool) error {
+	number := func(k int) (int, error) {
+		name := val.Classes[k]
+		at, ok := slices.BinarySearch(d.Classes, name)
+		if !ok {
+			return 0, fmt.Errorf("class %q is in the validation data but not in the training data (%s)", name, strings.Join(d.Classes, ", "))
+		}
+		return at, nil
+	}
+	for _, it := range val.Items {
+		var err error
+		switch {
+		case it.Label < 0 && it.Labels == nil:
+			continue
+		case multi != (it.Labels != nil):
+			return fmt.Errorf("%s: images have one class each in one part of the data, and any number in the other", it.Path)
+		case multi:
+			it.Labels = slices.Clone(it.Labels)
+			for i, k := range it.Labels {
+				if it.Labels[i], err = number(k); err != nil {
+					return err
+				}
+			}
+		default:
+			if it.Label, err = number(it.Label); err != nil {
+				return err
+			}
+		}
+		d.Val = append(d.Val, it)
+	}
+	return nil
+}
+
 // everyClass makes sure that there is something to learn each class from.
 func everyClass(items []features.Item, classes []string) error {
-	n := make([]int, len(classes))
-	for _, it := range items {
-		n[it.Label]++
-	}
+	n := classCounts(items, len(classes))
 	var empty []string
 	for k, c := range classes {
 		if n[k] == 0 {
@@ -111,6 +145,44 @@ func (d *Data) hold(share float64, seed uint64) {
 			held[i] = true
 		}
 	}
+	d.divide(held)
+}
+
+// holdMulti does the same where images may have several classes.
+func (d *Data) holdMulti(share float64, seed uint64) {
+	counts := classCounts(d.Train, len(d.Classes))
+	order := count(len(counts))
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(counts[a], counts[b]) })
+	rng := rand.New(rand.NewPCG(seed, splitStream))
+	held, seen := make([]bool, len(d.Train)), make([]bool, len(d.Train))
+	draw := func(has func(features.Item) bool) int {
+		var list []int
+		for i, it := range d.Train {
+			if !seen[i] && has(it) {
+				list = append(list, i)
+				seen[i] = true
+			}
+		}
+		rng.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+		n := max(min(int(math.Round(share*float64(len(list)))), len(list)-1), 0)
+		for _, i := range list[:n] {
+			held[i] = true
+		}
+		return n
+	}
+	n := 0
+	for _, k := range order {
+		n += draw(func(it features.Item) bool { return slices.Contains(it.Labels, k) })
+	}
+	n += draw(func(features.Item) bool { return true }) // those of no class
+	if n == 0 && len(d.Train) > 1 {
+		held[len(d.Train)-1] = true
+	}
+	d.divide(held)
+}
+
+// divide moves the images that are held to validation.
+func (d *Data) divide(held []bool) {
 	all := d.Train
 	d.Train = nil
 	for i, it := range all {
@@ -127,7 +199,11 @@ func (d *Data) digest() string {
 	h := sha256.New()
 	for _, part := range [][]features.Item{d.Train, d.Val} {
 		for _, it := range part {
-			fmt.Fprintf(h, "%q %d\n", it.Name(), it.Label)
+			fmt.Fprintf(h, "%q %d", it.Name(), it.Label)
+			if it.Labels != nil {
+				fmt.Fprint(h, it.Labels)
+			}
+			fmt.Fprintln(h)
 		}
 		fmt.Fprintln(h)
 	}
@@ -138,7 +214,12 @@ func (d *Data) digest() string {
 func classCounts(items []features.Item, classes int) []int {
 	n := make([]int, classes)
 	for _, it := range items {
-		n[it.Label]++
+		if it.Labels == nil {
+			n[it.Label]++
+		}
+		for _, k := range it.Labels {
+			n[k]++
+		}
 	}
 	return n
 }

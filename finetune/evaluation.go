@@ -19,7 +19,11 @@ func (r *run) evaluate(ctx context.Context, res *Result) error {
 	}
 	defer m.Close()
 	o := metrics.EvaluateOptions{Features: features.Options{Batch: r.o.Batch, Threads: r.o.Threads}}
-	e, err := metrics.Evaluate(ctx, m, &features.Dataset{Items: r.val.items, Classes: r.data.Classes}, o)
+	data := &features.Dataset{Items: r.val.items, Classes: r.data.Classes}
+	if r.data.MultiLabel() {
+		return r.evaluateMulti(ctx, m, data, o, res)
+	}
+	e, err := metrics.Evaluate(ctx, m, data, o)
 	if err != nil {
 		return fmt.Errorf("evaluating on the images of validation: %w", err)
 	}
@@ -29,4 +33,15 @@ func (r *run) evaluate(ctx context.Context, res *Result) error {
 		return err
 	}
 	return atomicfile.Write(r.dir.path("confusion.png"), e.WriteConfusion)
+}
+
+// evaluateMulti does the same for images of any number of classes: there is no confusion between these.
+func (r *run) evaluateMulti(ctx context.Context, m *onnx.Model, data *features.Dataset, o metrics.EvaluateOptions, res *Result) error {
+	e, err := metrics.EvaluateMulti(ctx, m, data, o)
+	if err != nil {
+		return fmt.Errorf("evaluating on the images of validation: %w", err)
+	}
+	e.Split = "val"
+	res.Multi = e.MultiReport
+	return atomicfile.Write(r.dir.path("report.json"), e.WriteJSON)
 }

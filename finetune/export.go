@@ -46,7 +46,7 @@ func (t *Trainer) Export(labels []string, recipe *zoo.Recipe) (*onnx.Model, erro
 	}
 	// What stays keeps its place: an export of what was not trained is the same file.
 	m.Metadata = slices.DeleteFunc(m.Metadata, func(e onnx.Entry) bool {
-		return e.Key == zoo.LabelsKey && labels == nil || e.Key == zoo.RecipeKey && recipe == nil
+		return e.Key == zoo.LabelsKey && labels == nil || e.Key == zoo.RecipeKey && recipe == nil || e.Key == zoo.MultiLabelKey
 	})
 	if labels != nil {
 		if err := zoo.SetLabels(&m, labels); err != nil {
@@ -103,6 +103,9 @@ func (r *run) export(ctx context.Context, res *Result) (Check, error) {
 		return Check{}, err
 	}
 	m.SetMeta(RunKey, string(text))
+	if r.data.MultiLabel() {
+		m.SetMeta(zoo.MultiLabelKey, "true")
+	}
 	m.ProducerName, m.ProducerVersion = "onnxcnn", software()
 	if faults := m.Check(); len(faults) > 0 {
 		return Check{}, errors.Join(faults...)

@@ -15,8 +15,10 @@ func TestActivations(t *testing.T) {
 	sigmoid := func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 	formulas := map[string]func(x float64) float64{
 		"relu": func(x float64) float64 { return max(x, 0) }, "leakyrelu": func(x float64) float64 { return max(x, 0.01*x) },
-		"elu":  func(x float64) float64 { return max(x, math.Expm1(min(x, 0))) },
-		"selu": func(x float64) float64 { return 1.0507009873554805 * (max(x, 0) + 1.6732632423543772*math.Expm1(min(x, 0))) },
+		"elu": func(x float64) float64 { return max(x, math.Expm1(min(x, 0))) },
+		"selu": func(x float64) float64 {
+			return 1.0507009873554805 * (max(x, 0) + 1.6732632423543772*math.Expm1(min(x, 0)))
+		},
 		"tanh": math.Tanh, "sigmoid": sigmoid, "softplus": func(x float64) float64 { return math.Log1p(math.Exp(x)) },
 		"relu6": func(x float64) float64 { return min(max(x, 0), 6) },
 		"gelu":  func(x float64) float64 { return x / 2 * (1 + math.Erf(x/math.Sqrt2)) },

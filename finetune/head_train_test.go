@@ -32,9 +32,13 @@ func TestHeadsTrain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		targets, err := trainer.Targets([]int{0, 1, 1, 0})
+		if err != nil {
+			t.Fatal(err)
+		}
 		var first, last float64
 		for i := range 20 {
-			s, err := trainer.Step(ctx, cut, []int{0, 1, 1, 0}, 1)
+			s, err := trainer.Step(ctx, cut, targets, 1)
 			if err != nil {
 				t.Fatalf("%s: %v", head, err)
 			}

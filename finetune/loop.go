@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,8 +40,9 @@ type Result struct {
 	Early   bool // patience ended it
 	Skipped []error
 	Check   Check
-	Report  *metrics.Report // of Model on the images of validation
-	Model   string          // the file
+	Report  *metrics.Report      // of Model on the images of validation; nil where these have any number of classes
+	Multi   *metrics.MultiReport // of such images, else nil
+	Model   string               // the file
 	Head    string
 }
 
@@ -148,7 +150,7 @@ func (r *run) prepare() error {
 		}
 	}
 	r.recipe = recipe
-	kind, outputs, err := lossKind(r.o.Loss, len(r.data.Classes))
+	kind, outputs, err := lossKind(r.o.Loss, len(r.data.Classes), r.data.MultiLabel())
 	if err != nil {
 		return err
 	}
@@ -157,11 +159,8 @@ func (r *run) prepare() error {
 		return err
 	}
 	t := TrainerOptions{OptimOptions: r.o.OptimOptions, Loss: kind, LabelSmoothing: r.o.LabelSmoothing, Seed: r.o.Seed, Threads: r.o.Threads, Provider: r.o.Provider, Warn: r.o.Warn}
-	if r.o.ClassWeights == "balanced" {
-		if kind == "bce" {
-			return errors.New("class weights are for loss ce: with two classes, ce on two outputs does the same")
-		}
-		t.ClassWeights = balanced(classCounts(r.data.Train, len(r.data.Classes)))
+	if err := r.weigh(&t, outputs); err != nil {
+		return err
 	}
 	if r.trainer, err = NewTrainer(r.net, t); err != nil {
 		return err
@@ -174,10 +173,34 @@ func (r *run) prepare() error {
 	return nil
 }
 
+// weigh sets how much classes count.
+func (r *run) weigh(t *TrainerOptions, outputs int) error {
+	counts := classCounts(r.data.Train, len(r.data.Classes))
+	own := counts
+	if !r.data.MultiLabel() {
+		own = counts[len(counts)-outputs:] // a single output is the second class
+	}
+	switch {
+	case len(r.o.PosWeight) > 0 && t.Loss != "bce":
+		return errors.New("a weight of what is there is for loss bce: with ce, take class weights")
+	case len(r.o.PosWeight) > 0 && r.o.ClassWeights == "balanced":
+		return errors.New("balanced class weights and weights of what is there say the same: give one of them")
+	case len(r.o.PosWeight) == 1:
+		t.PosWeight = slices.Repeat(r.o.PosWeight, outputs)
+	case len(r.o.PosWeight) > 0:
+		t.PosWeight = r.o.PosWeight
+	case r.o.ClassWeights == "balanced" && t.Loss == "bce":
+		t.PosWeight = balancedPos(own, len(r.data.Train))
+	case r.o.ClassWeights == "balanced":
+		t.ClassWeights = balanced(counts)
+	}
+	return nil
+}
+
 // readable leaves out the images that cannot be read, and keeps the activations of the others where they stay the same.
 func (r *run) readable(ctx context.Context) error {
 	var err error
-	if r.train, err = r.scan(ctx, r.data.Train, r.o.Augment.IsNone()); err != nil {
+	if r.train, err = r.scan(ctx, r.data.Train, r.o.Augment.IsNone() && r.o.Mix.IsNone()); err != nil {
 		return err
 	}
 	if r.val, err = r.scan(ctx, r.data.Val, true); err != nil {
@@ -316,12 +339,12 @@ func (r *run) epoch(ctx context.Context, epoch int) (Epoch, error) {
 	e := Epoch{Epoch: epoch + 1}
 	var train, val sums
 	batches := r.batches(epoch)
-	step := 0
-	err := r.each(ctx, r.train, batches, epoch, func(index []int, cut []*onnx.Tensor) error {
+	step, done := 0, 0
+	err := r.each(ctx, r.train, batches, epoch, func(index []int, cut []*onnx.Tensor, y []float32) error {
 		rate := r.schedule.Factor(epoch*len(batches) + step)
 		step++
 		e.LR = rate * r.o.LR
-		s, err := r.trainer.Step(ctx, cut, r.train.labels(index), rate)
+		s, err := r.trainer.Step(ctx, cut, y, rate)
 		if err != nil {
 			var bad *NotFiniteError
 			if errors.As(err, &bad) {
@@ -329,39 +352,53 @@ func (r *run) epoch(ctx context.Context, epoch int) (Epoch, error) {
 			}
 			return err
 		}
-		train.add(s.Loss, s.Weight, s.Correct, len(index))
+		train.add(s.Loss, s.Weight, s.Correct, r.trainer.target.decisions(len(index)))
 		loss, acc := train.mean()
-		r.tell(Progress{Phase: "train", Epoch: epoch + 1, Done: train.count, Total: len(r.train.items), Loss: loss, Accuracy: acc})
+		done += len(index)
+		r.tell(Progress{Phase: "train", Epoch: epoch + 1, Done: done, Total: len(r.train.items), Loss: loss, Accuracy: acc})
 		return nil
 	})
 	if err != nil {
 		return e, err
 	}
 	e.TrainLoss, e.TrainAcc = train.mean()
-	err = r.each(ctx, r.val, batchesOf(count(len(r.val.items)), r.o.Batch, false), -1, func(index []int, cut []*onnx.Tensor) error {
+	done = 0
+	err = r.each(ctx, r.val, batchesOf(count(len(r.val.items)), r.o.Batch, false), -1, func(index []int, cut []*onnx.Tensor, y []float32) error {
 		logits, err := r.trainer.Logits(ctx, cut)
 		if err != nil {
 			return err
 		}
-		labels := r.val.labels(index)
-		loss, weight := r.trainer.target.loss(logits.Float32s(), labels)
+		loss, weight := r.trainer.target.loss(logits.Float32s(), y)
 		if !finite(loss) {
 			return &DivergedError{Epoch: epoch + 1, Batch: 0, Files: r.val.files(index), Err: &NotFiniteError{What: "the loss in validation"}}
 		}
-		val.add(loss, weight, r.trainer.target.correct(logits.Float32s(), labels), len(index))
-		r.tell(Progress{Phase: "validate", Epoch: epoch + 1, Done: val.count, Total: len(r.val.items), Loss: e.TrainLoss, Accuracy: e.TrainAcc})
+		val.add(loss, weight, r.trainer.target.correct(logits.Float32s(), y), r.trainer.target.decisions(len(index)))
+		done += len(index)
+		r.tell(Progress{Phase: "validate", Epoch: epoch + 1, Done: done, Total: len(r.val.items), Loss: e.TrainLoss, Accuracy: e.TrainAcc})
 		return nil
 	})
 	e.ValLoss, e.ValAcc = val.mean()
 	return e, err
 }
 
-func (p *part) labels(index []int) []int {
-	labels := make([]int, len(index))
-	for k, i := range index {
-		labels[k] = p.items[i].Label
+// targets returns the rows of targets of images.
+func (r *run) targets(p *part, index []int) []float32 {
+	k := r.trainer.target.outputs
+	y := make([]float32, len(index)*k)
+	for i, at := range index {
+		row := y[i*k : (i+1)*k]
+		switch it := p.items[at]; {
+		case it.Labels != nil:
+			for _, c := range it.Labels {
+				row[c] = 1
+			}
+		case k == 1:
+			row[0] = float32(it.Label)
+		default:
+			row[it.Label] = 1
+		}
 	}
-	return labels
+	return y
 }
 
 func (p *part) files(index []int) []string {
@@ -372,8 +409,9 @@ func (p *part) files(index []int) []string {
 	return files
 }
 
-// each hands batches of a part to f as what the trained part reads: from the cache, or through the frozen part.
-func (r *run) each(ctx context.Context, p *part, batches [][]int, view int, f func(index []int, cut []*onnx.Tensor) error) error {
+// each hands batches of a part to f as what the trained part reads, and their targets: from the cache, or through the frozen
+// part. Those of a view of -1 are not changed at random; else images are, and mixed, as the seed and the view decide.
+func (r *run) each(ctx context.Context, p *part, batches [][]int, view int, f func(index []int, cut []*onnx.Tensor, y []float32) error) error {
 	if p.cache != nil {
 		for _, index := range batches {
 			if err := ctx.Err(); err != nil {
@@ -383,21 +421,28 @@ func (r *run) each(ctx context.Context, p *part, batches [][]int, view int, f fu
 			if err != nil {
 				return err
 			}
-			if err := f(index, cut); err != nil {
+			if err := f(index, cut, r.targets(p, index)); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
+	rng := rand.New(rand.NewPCG(r.o.Seed, mixBatches<<32+uint64(view)))
 	return r.loader.each(ctx, p.items, batches, view, func(b *images) error {
 		if err := b.firstError(p.items); err != nil {
 			return err // it could be read before
+		}
+		y := r.targets(p, b.index)
+		if view >= 0 && !r.o.Mix.IsNone() {
+			if err := r.o.Mix.Mix(b.x.Float32s(), b.x.Shape, r.recipe.Layout == "NHWC", y, rng.Uint64()); err != nil {
+				return err
+			}
 		}
 		cut, err := r.trainer.Cut(ctx, b.x)
 		if err != nil {
 			return err
 		}
-		return f(b.index, cut)
+		return f(b.index, cut, y)
 	})
 }
 

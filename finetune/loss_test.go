@@ -2,6 +2,7 @@ package finetune
 
 import (
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -13,31 +14,62 @@ func TestLoss(t *testing.T) {
 		target target
 		logits []float32
 		labels []int
+		soft   []float32 // targets in place of labels
 		want   float64
 	}{
-		{"far apart, wrong", target{kind: "ce", outputs: 2}, []float32{1000, 0}, []int{1}, 1000},
-		{"far apart, right", target{kind: "ce", outputs: 2}, []float32{1000, 0}, []int{0}, 0},
-		{"three classes", target{kind: "ce", outputs: 3}, []float32{1000, 1001, 1002}, []int{2}, -math.Log(0.66524094)},
-		{"weighted mean", target{kind: "ce", outputs: 2, weights: []float64{1, 3}}, []float32{0, 0, 1, 0}, []int{0, 1},
+		{"far apart, wrong", target{kind: "ce", outputs: 2}, []float32{1000, 0}, []int{1}, nil, 1000},
+		{"far apart, right", target{kind: "ce", outputs: 2}, []float32{1000, 0}, []int{0}, nil, 0},
+		{"three classes", target{kind: "ce", outputs: 3}, []float32{1000, 1001, 1002}, []int{2}, nil, -math.Log(0.66524094)},
+		{"weighted mean", target{kind: "ce", outputs: 2, weights: []float64{1, 3}}, []float32{0, 0, 1, 0}, []int{0, 1}, nil,
 			(math.Log(2) + 3*math.Log(1+math.E)) / 4},
-		{"no class counts", target{kind: "ce", outputs: 2, weights: []float64{0, 1}}, []float32{1, 2}, []int{0}, 0},
-		{"smoothed", target{kind: "ce", outputs: 2, smoothing: 0.2}, []float32{2, 0}, []int{0}, math.Log(1+math.Exp(-2)) + 0.1*2},
-		{"bce", target{kind: "bce", outputs: 1}, []float32{0, 100, -100}, []int{1, 1, 1}, (math.Log(2) + 100) / 3},
-		{"bce, smoothed", target{kind: "bce", outputs: 1, smoothing: 0.2}, []float32{1}, []int{0}, math.Log(1+math.E) - 0.1},
+		{"no class counts", target{kind: "ce", outputs: 2, weights: []float64{0, 1}}, []float32{1, 2}, []int{0}, nil, 0},
+		{"smoothed", target{kind: "ce", outputs: 2, smoothing: 0.2}, []float32{2, 0}, []int{0}, nil, math.Log(1+math.Exp(-2)) + 0.1*2},
+		{"bce", target{kind: "bce", outputs: 1}, []float32{0, 100, -100}, []int{1, 1, 1}, nil, (math.Log(2) + 100) / 3},
+		{"bce, smoothed", target{kind: "bce", outputs: 1, smoothing: 0.2}, []float32{1}, []int{0}, nil, math.Log(1+math.E) - 0.1},
+		{"mixed", target{kind: "ce", outputs: 2}, []float32{0, 0, 1, 0}, nil, []float32{0.25, 0.75, 1, 0},
+			(math.Log(2) + math.Log(1+math.Exp(-1))) / 2},
+		{"mixed, weighted", target{kind: "ce", outputs: 2, weights: []float64{1, 3}}, []float32{1, 0}, nil, []float32{0.5, 0.5},
+			(0.5*math.Log(1+math.Exp(-1)) + 1.5*math.Log(1+math.E)) / 2},
+		{"several classes", target{kind: "bce", outputs: 2}, []float32{1, -1}, nil, []float32{1, 1}, (math.Log(1+math.Exp(-1)) + math.Log(1+math.E)) / 2},
+		{"several classes, weighted", target{kind: "bce", outputs: 2, pos: []float64{2, 5}}, []float32{1, -1}, nil, []float32{1, 0},
+			(2*math.Log(1+math.Exp(-1)) + math.Log(1+math.Exp(-1))) / 2},
+		{"bce, mixed and weighted", target{kind: "bce", outputs: 1, pos: []float64{3}}, []float32{2}, nil, []float32{0.25},
+			3*0.25*math.Log(1+math.Exp(-2)) + 0.75*math.Log(1+math.Exp(2))},
 	} {
-		got, _ := c.target.loss(c.logits, c.labels)
+		y := c.soft
+		if y == nil {
+			var err error
+			if y, err = c.target.rows(c.labels); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, _ := c.target.loss(c.logits, y)
 		if math.Abs(got-c.want) > 1e-6*max(1, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}
 	ce := target{kind: "ce", outputs: 2}
 	for _, y := range []int{-1, 2} {
-		if ce.check([]int{0, y}) == nil {
+		if _, err := ce.rows([]int{0, y}); err == nil {
 			t.Errorf("label %d is taken", y)
 		}
 	}
-	if _, _, err := lossKind("bce", 3); err == nil {
+	for _, y := range [][]float32{{0.5, math.Float32frombits(0x7fc00000)}, {-0.1, 1}, {0, 1.1}, {1}, {}} {
+		if ce.check(y) == nil {
+			t.Errorf("targets %v are taken", y)
+		}
+	}
+	if _, _, err := lossKind("bce", 3, false); err == nil {
 		t.Error("bce of three classes is taken")
+	}
+	if _, _, err := lossKind("ce", 3, true); err == nil {
+		t.Error("ce of images of several classes is taken")
+	}
+	if kind, n, err := lossKind("auto", 3, true); kind != "bce" || n != 3 || err != nil {
+		t.Errorf("several classes: %s, %d outputs, %v", kind, n, err)
+	}
+	if w := balancedPos([]int{1, 4, 0}, 4); !slices.Equal(w, []float64{3, 0.25, 4}) {
+		t.Errorf("balanced weights of what is there %v", w)
 	}
 	if w := balanced([]int{1, 3}); w[0] != 2 || math.Abs(w[1]-2.0/3) > 1e-12 {
 		t.Errorf("balanced weights %v", w)

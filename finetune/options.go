@@ -43,12 +43,14 @@ type Options struct {
 
 	Epochs         int            // 0 for 10
 	Batch          int            // images a step, 0 for 32
-	Loss           string         // "auto" (also ""), "ce", "bce" (two classes, one output)
+	Loss           string         // "auto" (also ""), "ce", "bce" (two classes, one output; or images of any number of classes)
 	LabelSmoothing float64        // share of the target that is spread over all classes
 	ClassWeights   string         // "none" (also "") or "balanced"
+	PosWeight      []float64      // of bce: how much more it counts that a class is there than that it is not; one for all, or one each
 	Schedule       string         // "constant" (also ""), "cosine", "step", "onecycle", "plateau"
 	Warmup         float64        // epochs over which the rate rises from nothing
 	Augment        zoo.Augment    // of training images only
+	Mix            Mixer          // training images mixed with each other, and their targets; accuracy in training counts the larger share
 	Recipe         *zoo.Recipe    // how images become the input; nil takes the model's own
 	Size           [2]int         // height and width of the input; zero leaves the recipe's
 	ValSplit       float64        // share of the images for validation where the data has no split of its own, 0 for 0.2
@@ -171,7 +173,10 @@ func (o *Options) complete() error {
 			errs = append(errs, fmt.Errorf("%s: %d is negative", c.name, c.v))
 		}
 	}
-	errs = append(errs, inRange("label smoothing", o.LabelSmoothing, 1), inRange("warm-up", o.Warmup, 0),
+	for _, w := range o.PosWeight {
+		errs = append(errs, inRange("weight of what is there", w, 0))
+	}
+	errs = append(errs, o.Mix.Validate(), inRange("label smoothing", o.LabelSmoothing, 1), inRange("warm-up", o.Warmup, 0),
 		inRange("share for validation", o.ValSplit, 1))
 	return errors.Join(errs...)
 }

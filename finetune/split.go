@@ -182,6 +182,7 @@ const (
 	splitStream
 	shuffleStream
 	dropoutStream
+	mixBatches
 )
 
 // declaredShape returns the shape of one image that a model declares.

@@ -101,12 +101,16 @@ func compareWithTorch(t *testing.T, dir string, r torchRun) {
 		for _, y := range batches[fmt.Sprint("y", step)].Int64s() {
 			labels = append(labels, int(y))
 		}
+		targets, err := trainer.Targets(labels)
+		if err != nil {
+			t.Fatal(err)
+		}
 		cut, err := trainer.Cut(ctx, batches[fmt.Sprint("x", step)])
 		if err != nil {
 			t.Fatal(err)
 		}
 		if step == 0 {
-			_, got, err := trainer.Gradients(ctx, cut, labels)
+			_, got, err := trainer.Gradients(ctx, cut, targets)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -120,7 +124,7 @@ func compareWithTorch(t *testing.T, dir string, r torchRun) {
 				}
 			}
 		}
-		s, err := trainer.Step(ctx, cut, labels, 1)
+		s, err := trainer.Step(ctx, cut, targets, 1)
 		if err != nil {
 			t.Fatal(err)
 		}

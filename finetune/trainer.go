@@ -17,9 +17,10 @@ import (
 // TrainerOptions say how a [Trainer] changes weights.
 type TrainerOptions struct {
 	OptimOptions
-	Loss           string    // "ce" (also "" and "auto") or "bce", for a network of one output
+	Loss           string    // "ce" (also "" and "auto"), or "bce": each output is right or wrong on its own
 	LabelSmoothing float64   // share of the target that is spread over all classes
-	ClassWeights   []float64 // nil: all classes count the same
+	ClassWeights   []float64 // of ce, by class; nil: all count the same
+	PosWeight      []float64 // of bce, by output: how much more it counts that something is there than that it is not; nil: the same
 	Seed           uint64    // of what Dropout drops
 	Threads        int       // 0: one a processor
 	Provider       string    // what runs the frozen part, as in [backend.Options]
@@ -54,7 +55,7 @@ type stepProgram struct {
 type StepResult struct {
 	Loss    float64 // mean over the batch
 	Weight  float64 // sum of the weights of its images: their number without class weights
-	Correct int     // images whose class the network named
+	Correct int     // images whose class the network named; with bce outputs that were right
 	Norm    float64 // of all gradients together, before clipping
 }
 
@@ -80,13 +81,20 @@ func NewTrainer(n *Network, o TrainerOptions) (*Trainer, error) {
 	case kind == "auto":
 		kind = "ce"
 	}
-	if kind == "bce" && outputs != 1 {
-		return nil, fmt.Errorf("loss bce needs a network of one output, this one has %d", outputs)
+	for _, w := range []struct {
+		name, kind string
+		list       []float64
+	}{{"class weights", "ce", o.ClassWeights}, {"weights of what is there", "bce", o.PosWeight}} {
+		if w.list != nil && (kind != w.kind || len(w.list) != outputs) {
+			return nil, fmt.Errorf("%d %s for %d outputs and loss %s: want one an output, and loss %s", len(w.list), w.name, outputs, kind, w.kind)
+		}
+		for _, v := range w.list {
+			if err := inRange(w.name, v, 0); err != nil {
+				return nil, err
+			}
+		}
 	}
-	if o.ClassWeights != nil && (kind == "bce" || len(o.ClassWeights) != outputs) {
-		return nil, fmt.Errorf("%d class weights for %d outputs and loss %s", len(o.ClassWeights), outputs, kind)
-	}
-	t.target = target{kind: kind, outputs: outputs, smoothing: o.LabelSmoothing, weights: o.ClassWeights}
+	t.target = target{kind: kind, outputs: outputs, smoothing: o.LabelSmoothing, weights: o.ClassWeights, pos: o.PosWeight}
 	t.suffix = suffixOf(n.Model.Graph, n.first)
 	n.Cut = t.suffix.cut
 	t.buffers = n.buffersOf(t.suffix)
@@ -188,7 +196,8 @@ func (t *Trainer) program(batch int) (*stepProgram, error) {
 	if err != nil {
 		return nil, err
 	}
-	nodes = append(nodes, t.target.node(t.net.Logits))
+	loss, pos := t.target.node(t.net.Logits)
+	nodes = append(nodes, loss)
 	more = append(more, declare(targetsName, []int{batch, t.target.outputs}))
 	outputs := []string{lossName, t.net.Logits}
 	for _, b := range t.buffers {
@@ -197,6 +206,9 @@ func (t *Trainer) program(batch int) (*stepProgram, error) {
 	m, err := t.net.suffixModel(t.suffix, nodes, t.weights(), more, outputs)
 	if err != nil {
 		return nil, err
+	}
+	if pos != nil {
+		m.Graph.Initializers = append(m.Graph.Initializers, pos)
 	}
 	m.Opsets = append(slices.Clone(m.Opsets), onnx.Opset{Domain: op.Internal, Version: 1})
 	shapes := map[string][]int{}
@@ -271,23 +283,29 @@ func (t *Trainer) Logits(ctx context.Context, cut []*onnx.Tensor) (*onnx.Tensor,
 	return out[0], nil
 }
 
+// Targets returns the targets of images that belong to one class each: a row of numbers an image, one an output. Such rows
+// may be mixed (see [Mixer]), and those of images of several classes have several ones.
+func (t *Trainer) Targets(labels []int) ([]float32, error) { return t.target.rows(labels) }
+
 // Gradients computes the loss of a batch, and the gradients of the weights in the order of [Network.Params], without
-// changing anything. They are valid until the next call.
-func (t *Trainer) Gradients(ctx context.Context, cut []*onnx.Tensor, labels []int) (StepResult, [][]float32, error) {
-	if len(cut) != len(t.net.Cut) || len(labels) == 0 || len(cut[0].Shape) == 0 || cut[0].Shape[0] != len(labels) {
-		return StepResult{}, nil, errors.New("as many labels as images, and all values of the cut are needed")
-	}
-	if err := t.target.check(labels); err != nil {
+// changing anything. Targets are rows of numbers from 0 to 1, as those of [Trainer.Targets]. The gradients are valid until
+// the next call.
+func (t *Trainer) Gradients(ctx context.Context, cut []*onnx.Tensor, targets []float32) (StepResult, [][]float32, error) {
+	if err := t.target.check(targets); err != nil {
 		return StepResult{}, nil, err
 	}
-	s, err := t.program(len(labels))
+	n := len(targets) / t.target.outputs
+	if len(cut) != len(t.net.Cut) || len(cut[0].Shape) == 0 || cut[0].Shape[0] != n {
+		return StepResult{}, nil, errors.New("as many rows of targets as images, and all values of the cut are needed")
+	}
+	s, err := t.program(n)
 	if err != nil {
 		return StepResult{}, nil, err
 	}
 	for i, name := range t.net.Cut {
 		s.in[s.at[name]] = cut[i]
 	}
-	r := StepResult{Weight: t.target.values(labels, s.in[s.at[targetsName]].Float32s())}
+	r := StepResult{Weight: t.target.values(targets, s.in[s.at[targetsName]].Float32s())}
 	t.feed(s)
 	first := len(s.into) - len(t.grads)
 	copy(s.into[first:], t.grads)
@@ -296,7 +314,7 @@ func (t *Trainer) Gradients(ctx context.Context, cut []*onnx.Tensor, labels []in
 		return StepResult{}, nil, err
 	}
 	r.Loss = float64(out[0].Float32s()[0])
-	r.Correct = t.target.correct(out[1].Float32s(), labels)
+	r.Correct = t.target.correct(out[1].Float32s(), targets)
 	for i, b := range t.buffers {
 		b.seen = out[2+i].Float32s()
 	}
@@ -308,10 +326,10 @@ func (t *Trainer) Gradients(ctx context.Context, cut []*onnx.Tensor, labels []in
 	return r, grads, nil
 }
 
-// Step changes the weights once, at a learning rate that rate is a factor of: LR*rate for the head. A loss or gradients
-// that are not finite are a [NotFiniteError]; then nothing has changed.
-func (t *Trainer) Step(ctx context.Context, cut []*onnx.Tensor, labels []int, rate float64) (StepResult, error) {
-	r, grads, err := t.Gradients(ctx, cut, labels)
+// Step changes the weights once, at a learning rate that rate is a factor of: LR*rate for the head. Targets are those of
+// [Trainer.Gradients]. A loss or gradients that are not finite are a [NotFiniteError]; then nothing has changed.
+func (t *Trainer) Step(ctx context.Context, cut []*onnx.Tensor, targets []float32, rate float64) (StepResult, error) {
+	r, grads, err := t.Gradients(ctx, cut, targets)
 	if err != nil {
 		return r, err
 	}

@@ -12,6 +12,9 @@ import (
 const (
 	RecipeKey = "onnxcnn.preprocess" // a Recipe as JSON
 	LabelsKey = "onnxcnn.labels"     // a JSON array of names in the order of the outputs
+
+	// MultiLabelKey is "true" where an image may have any number of the labels: each output is a logit of its own.
+	MultiLabelKey = "onnxcnn.multilabel"
 )
 
 // RecipeOf returns the recipe that a model carries; false if it carries none.
@@ -64,6 +67,12 @@ func SetLabels(m *onnx.Model, labels []string) error {
 	}
 	m.SetMeta(LabelsKey, string(text))
 	return nil
+}
+
+// IsMultiLabel reports whether a model says that an image may have any number of its labels.
+func IsMultiLabel(m *onnx.Model) bool {
+	text, _ := m.Meta(MultiLabelKey)
+	return text == "true"
 }
 
 // ForInput returns the recipe in the layout and size that a network's input declares: an image input has rank 4 and

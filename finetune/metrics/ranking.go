@@ -75,16 +75,22 @@ const gridPoints = 101
 
 func gridAt(i int) float64 { return float64(i) / (gridPoints - 1) }
 
-// sortKeys fills each list of keys with the probabilities of a class, from class from on, in rising order. Without a
-// sign their bits sort as they do; the lowest bit of a key says whether the sample is one of the class.
+// sortKey makes a number of a probability that sorts as it does: without a sign, bits do. The lowest says whether the sample
+// is one of the class.
+func sortKey(p float64, isOne bool) uint64 {
+	v := math.Float64bits(max(p, 0)) << 1
+	if isOne {
+		v++
+	}
+	return v
+}
+
+// sortKeys fills each list of keys with the probabilities of a class, from class from on, in rising order.
 func (p *Predictions) sortKeys(from int, keys [][]uint64) {
 	for i, label := range p.Labels {
 		row := p.Row(i)[from:]
 		for k, list := range keys {
-			list[i] = math.Float64bits(max(row[k], 0)) << 1
-			if label == from+k {
-				list[i]++
-			}
+			list[i] = sortKey(row[k], label == from+k)
 		}
 	}
 	for _, list := range keys {
