@@ -25,6 +25,7 @@ var levels = map[string]int{
 	"internal/atomicfile": 0,
 	"internal/demodata":   0,
 	"internal/optim":      0,
+	"internal/hdf5":       0,
 
 	"onnx": 5,
 
