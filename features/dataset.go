@@ -53,6 +53,8 @@ type Dataset struct {
 	Items   []Item
 	Classes []string // in byte order; empty without class folders
 	Notes   []string // what was left out and why: empty classes, links that lead back, files that are no images
+	Empty   []string // folders that would be classes if there were an image in them
+	Loops   []string // links that lead back to a folder that is taken already: not followed
 }
 
 // Split returns the part of a data set whose folder is a split: name is "train", "val" or "test". The classes, and so
@@ -184,6 +186,8 @@ func Merge(sets ...*Dataset) *Dataset {
 	for _, s := range sets {
 		m.Classes = append(m.Classes, s.Classes...)
 		m.Notes = append(m.Notes, s.Notes...)
+		m.Empty = append(m.Empty, s.Empty...)
+		m.Loops = append(m.Loops, s.Loops...)
 	}
 	slices.Sort(m.Classes)
 	m.Classes = slices.Compact(m.Classes)
@@ -210,13 +214,13 @@ func Merge(sets ...*Dataset) *Dataset {
 	return m
 }
 
-// isImage reports whether a file of that name in a folder is taken for an image.
-func isImage(name string) bool {
+// IsImage reports whether a file of that name in a folder is taken for an image.
+func IsImage(name string) bool {
 	return slices.Contains(Extensions, strings.ToLower(path.Ext(name)))
 }
 
-// isHidden reports whether an entry of a folder is none of the user's.
-func isHidden(name string) bool { return strings.HasPrefix(name, ".") || name == "__MACOSX" }
+// IsHidden reports whether an entry of a folder is none of the user's: its name starts with a dot, or a system made it.
+func IsHidden(name string) bool { return strings.HasPrefix(name, ".") || name == "__MACOSX" }
 
 func plural(n int, what string) string {
 	if n == 1 {

@@ -68,7 +68,7 @@ func (w *walker) list(dir string) ([]entry, error) {
 	}
 	var list []entry
 	for _, d := range all {
-		if isHidden(d.Name()) {
+		if IsHidden(d.Name()) {
 			continue
 		}
 		e := entry{name: path.Join(dir, d.Name()), base: d.Name(), link: d.Type()&fs.ModeSymlink != 0}
@@ -115,6 +115,7 @@ func (w *walker) split(parts []entry) error {
 		if ok, err := w.enter(p); err != nil {
 			return err
 		} else if !ok {
+			sets = append(sets, w.data) // what it noted
 			continue
 		}
 		list, err := w.list(p.name)
@@ -159,6 +160,7 @@ func (w *walker) classes(list []entry, split string) error {
 			return err
 		}
 		if len(w.data.Items) == before {
+			w.data.Empty = append(w.data.Empty, w.shown(e.name))
 			w.note("folder %s has no images: it is not a class", w.shown(e.name))
 			continue
 		}
@@ -198,6 +200,7 @@ func (w *walker) enter(dir entry) (bool, error) {
 	if dir.link {
 		same := func(i fs.FileInfo) bool { return os.SameFile(i, dir.info) }
 		if slices.ContainsFunc(w.inside, same) || slices.ContainsFunc(w.linked, same) {
+			w.data.Loops = append(w.data.Loops, w.shown(dir.name))
 			w.note("link %s leads back to a folder that is already taken: not followed", w.shown(dir.name))
 			return false, nil
 		}
@@ -211,7 +214,7 @@ func (w *walker) leave() { w.inside = w.inside[:len(w.inside)-1] }
 
 func (w *walker) file(e entry, label int, split string) {
 	switch {
-	case !isImage(e.base):
+	case !IsImage(e.base):
 		w.junk = append(w.junk, w.shown(e.name))
 	case e.info != nil && !e.info.Mode().IsRegular():
 		w.note("%s is neither a file nor a folder: ignored", w.shown(e.name))

@@ -31,6 +31,7 @@ func commands() []*cli.Command {
 		runCommand(),
 		predictCommand(),
 		extractFeaturesCommand(),
+		doctorCommand(),
 		augmentCommand(),
 		finetuneCommand(),
 		exportCommand(),

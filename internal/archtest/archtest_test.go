@@ -54,6 +54,7 @@ var levels = map[string]int{
 	"features": 80,
 
 	"finetune/metrics": 85,
+	"features/doctor":  85,
 
 	"gradcam":  90,
 	"finetune": 90,
