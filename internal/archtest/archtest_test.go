@@ -26,6 +26,7 @@ var levels = map[string]int{
 	"internal/demodata":   0,
 	"internal/optim":      0,
 	"internal/hdf5":       0,
+	"internal/tfevents":   0,
 
 	"onnx": 5,
 
