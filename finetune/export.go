@@ -24,7 +24,6 @@ func (t *Trainer) Export(labels []string, recipe *zoo.Recipe) (*onnx.Model, erro
 	m := *t.net.Model
 	g := *m.Graph
 	m.Graph = &g
-	m.Metadata = slices.Clone(m.Metadata)
 	s := t.snapshot()
 	now := map[string]*onnx.Tensor{}
 	put := func(name string, shape []int, data []float32) {
@@ -44,21 +43,27 @@ func (t *Trainer) Export(labels []string, recipe *zoo.Recipe) (*onnx.Model, erro
 			g.Initializers[i] = c
 		}
 	}
+	return &m, describe(&m, labels, recipe)
+}
+
+// describe sets labels and recipe in a model's metadata, and takes out those that are nil.
+func describe(m *onnx.Model, labels []string, recipe *zoo.Recipe) error {
+	m.Metadata = slices.Clone(m.Metadata)
 	// What stays keeps its place: an export of what was not trained is the same file.
 	m.Metadata = slices.DeleteFunc(m.Metadata, func(e onnx.Entry) bool {
 		return e.Key == zoo.LabelsKey && labels == nil || e.Key == zoo.RecipeKey && recipe == nil || e.Key == zoo.MultiLabelKey
 	})
 	if labels != nil {
-		if err := zoo.SetLabels(&m, labels); err != nil {
-			return nil, err
+		if err := zoo.SetLabels(m, labels); err != nil {
+			return err
 		}
 	}
 	if recipe != nil {
-		if err := zoo.SetRecipe(&m, *recipe); err != nil {
-			return nil, err
+		if err := zoo.SetRecipe(m, *recipe); err != nil {
+			return err
 		}
 	}
-	return &m, nil
+	return nil
 }
 
 // HeadModel returns the head alone, of a model from [Trainer.Export]: its input is what the base gives.
@@ -89,12 +94,11 @@ func (t *Trainer) HeadModel(whole *onnx.Model) (*onnx.Model, error) {
 	return &m, nil
 }
 
-// export writes model.onnx and head.onnx, and compares what the file says with the trainer.
-func (r *run) export(ctx context.Context, res *Result) (Check, error) {
-	m, err := r.trainer.Export(r.data.Classes, &r.recipe)
-	if err != nil {
-		return Check{}, err
-	}
+// cutLogits says what a trained network makes of the values at its cut.
+type cutLogits func(ctx context.Context, cut []*onnx.Tensor) (*onnx.Tensor, error)
+
+// export writes model.onnx and head.onnx, and compares what the file says with what logits says.
+func (r *run) export(ctx context.Context, res *Result, m *onnx.Model, logits cutLogits) (Check, error) {
 	if digest := r.base.Digest(); digest != "" {
 		m.SetMeta(BaseKey, digest)
 	}
@@ -120,7 +124,7 @@ func (r *run) export(ctx context.Context, res *Result) (Check, error) {
 	if err := head.Save(res.Head, onnx.SaveOptions{}); err != nil {
 		return Check{}, err
 	}
-	want, err := r.takeSamples(ctx)
+	want, err := r.takeSamples(ctx, logits)
 	if err != nil {
 		return Check{}, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/onnxcnn/onnxcnn/backend"
 	"github.com/onnxcnn/onnxcnn/internal/graph"
 	"github.com/onnxcnn/onnxcnn/onnx"
+	"github.com/onnxcnn/onnxcnn/zoo"
 )
 
 // ExportOptions say in what form [ExportRun] writes a network. The zero value writes it as it was trained: with the names
@@ -57,7 +58,7 @@ func ExportRun(ctx context.Context, dir, file string, o ExportOptions) (*Exporte
 	defer whole.Close()
 	v := verifyOptions{tolerance: tolerance, threads: o.Threads, warn: o.Warn}
 	v.target = target{kind: "ce", outputs: want.batch.Shape[1]}
-	if c.Loss == "bce" {
+	if c.Loss == "bce" || zoo.IsMultiLabel(whole) {
 		v.target.kind = "bce"
 	}
 	m := whole

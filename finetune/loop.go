@@ -73,6 +73,7 @@ type run struct {
 	data     *Data
 	net      *Network
 	trainer  *Trainer
+	head     classical // nil for one that is trained step by step
 	schedule *Schedule
 	loader   *loader
 	config   config
@@ -130,6 +131,9 @@ func Run(ctx context.Context, m *onnx.Model, data *Data, dir string, o Options) 
 	if o.Start != nil {
 		o.Start(r.plan())
 	}
+	if r.head != nil {
+		return r.fit(ctx)
+	}
 	early, err := r.epochs(ctx)
 	if err != nil {
 		return nil, err
@@ -155,7 +159,14 @@ func (r *run) prepare() error {
 		return err
 	}
 	r.o.NetOptions.Shape = recipe.Shape()
-	if r.net, err = Split(r.base, outputs, r.o.NetOptions); err != nil {
+	net := r.o.NetOptions
+	if r.head, err = parseClassical(r.o.Head); err != nil {
+		return err
+	}
+	if r.head != nil {
+		net.Head = "linear" // until it is fitted
+	}
+	if r.net, err = Split(r.base, outputs, net); err != nil {
 		return err
 	}
 	t := TrainerOptions{OptimOptions: r.o.OptimOptions, Loss: kind, LabelSmoothing: r.o.LabelSmoothing, Seed: r.o.Seed, Threads: r.o.Threads, Provider: r.o.Provider, Warn: r.o.Warn}
@@ -219,7 +230,7 @@ func (r *run) readable(ctx context.Context) error {
 // files alone, so that a run that goes on meets the same.
 func (r *run) scan(ctx context.Context, items []features.Item, same bool) (*part, error) {
 	p := &part{}
-	keep := same && r.o.Cache == "auto"
+	keep := same && (r.o.Cache == "auto" || r.head != nil)
 	if keep {
 		var err error
 		if p.cache, err = newCache(r.net.Cut, r.net.shapes, len(items), r.o.CacheMemory, string(r.dir)); err != nil {
@@ -448,16 +459,26 @@ func (r *run) each(ctx context.Context, p *part, batches [][]int, view int, f fu
 
 // finish exports the best epoch and writes what is left.
 func (r *run) finish(ctx context.Context, early bool) (*Result, error) {
+	last := r.trainer.snapshot()
+	r.trainer.restore(r.best)
+	defer r.trainer.restore(last)
+	m, err := r.trainer.Export(r.data.Classes, &r.recipe)
+	if err != nil {
+		return nil, err
+	}
+	return r.write(ctx, m, early, r.trainer.Logits)
+}
+
+// write writes the run folder's results: the network, of which logits says what it makes of the cut, and what there is to
+// say of it.
+func (r *run) write(ctx context.Context, m *onnx.Model, early bool, logits cutLogits) (*Result, error) {
+	var err error
 	res := &Result{History: r.history, Best: bestEpoch(r.history, r.o.Monitor) + 1, Early: early, Skipped: r.skipped,
 		Model: r.dir.path("model.onnx"), Head: r.dir.path("head.onnx")}
 	if res.Best < 1 {
 		return nil, fmt.Errorf("no epoch has a %s that is a number", r.o.Monitor)
 	}
-	last := r.trainer.snapshot()
-	r.trainer.restore(r.best)
-	defer r.trainer.restore(last)
-	var err error
-	if res.Check, err = r.export(ctx, res); err != nil {
+	if res.Check, err = r.export(ctx, res, m, logits); err != nil {
 		return nil, err
 	}
 	if err := r.evaluate(ctx, res); err != nil {

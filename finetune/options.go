@@ -12,7 +12,7 @@ import (
 // NetOptions say what is trained. The zero value trains a linear head on a frozen base.
 type NetOptions struct {
 	At           string // where the base ends: a layer's number or name; "" before the network's own classifier
-	Head         string // "linear" (also ""), layers such as "256,batchnorm,relu,dropout=0.5" before the last, or "keep" for the network's own
+	Head         string // "linear" (also ""), layers such as "256,batchnorm,relu,dropout=0.5" before the last, or "keep" for the network's own; [Run] also fits "logreg[=C]", "knn[=K]" and "centroid"
 	Pool         string // how a feature map becomes the head's input: "auto" (also ""), "avg", "max", "flatten"
 	UnfreezeFrom string // first layer of the base that is trained: "none" (also ""), "all", a number, a name or a block
 	BN           string // normalisation in the trained part: "frozen" (also ""), "affine" or "train"
@@ -157,10 +157,11 @@ func (o *Options) complete() error {
 			*d.v = d.def
 		}
 	}
-	if o.Head != "keep" {
-		if _, err := parseHead(o.Head); err != nil {
-			errs = append(errs, err)
-		}
+	head, err := parseClassical(o.Head)
+	errs = append(errs, err, o.suits(head))
+	if head == nil && err == nil && o.Head != "keep" {
+		_, err := parseHead(o.Head)
+		errs = append(errs, err)
 	}
 	if o.ValSplit == 0 {
 		o.ValSplit = 0.2

@@ -41,6 +41,16 @@ func TestORT(t *testing.T) {
 	}
 }
 
+// TestClassicalORT lets ONNX Runtime run heads that were fitted.
+func TestClassicalORT(t *testing.T) {
+	t.Setenv("ONNXCNN_ORT_LIB", reftest.ORTLibrary(t))
+	for _, head := range []string{"logreg", "knn", "centroid"} {
+		o := small()
+		o.Head = head
+		sameOnORT(t, open(t, train(t, dataOf(t, pictures(6, "blue", "red")), t.TempDir(), o).Model))
+	}
+}
+
 // sameOnORT compares what both providers give for batches of one and three.
 func sameOnORT(t *testing.T, m *onnx.Model) {
 	run := func(provider string, x *onnx.Tensor) []float32 {

@@ -38,8 +38,8 @@ func (s *samples) first() *onnx.Tensor {
 	return onnx.Of(shape, s.images.Float32s()[:onnx.NumElements(shape)])
 }
 
-// takeSamples runs images of validation through the trainer.
-func (r *run) takeSamples(ctx context.Context) (*samples, error) {
+// takeSamples asks logits about images of validation.
+func (r *run) takeSamples(ctx context.Context, logits cutLogits) (*samples, error) {
 	var index []int
 	for i := range sampleImages {
 		index = append(index, i%len(r.val.items))
@@ -63,7 +63,7 @@ func (r *run) takeSamples(ctx context.Context) (*samples, error) {
 		if err != nil {
 			return nil, err
 		}
-		if *c.into, err = r.trainer.Logits(ctx, cut); err != nil {
+		if *c.into, err = logits(ctx, cut); err != nil {
 			return nil, err
 		}
 	}

@@ -30,6 +30,7 @@ not been. Images that cannot be read are named and left out, and the exit status
 
   onnxcnn finetune resnet50.onnx photos -o run --recipe torchvision-v1
   onnxcnn finetune vgg16.onnx photos -o run --recipe torchvision-v1 --image-size 150 --head 256,relu --unfreeze-from 24 --augment standard
+  onnxcnn finetune resnet50.onnx photos -o quick --head logreg
   onnxcnn finetune resnet50.onnx photos -o run2 --unfreeze-from layer4 --lr 1e-4 --schedule cosine --epochs 20 --patience 5`,
 		Flags:  engineFlags(append(imageSizeFlags(), finetuneFlags()...)...),
 		Action: finetuneRun,
@@ -61,7 +62,7 @@ func finetuneFlags() []cli.Flag {
 
 		&cli.StringFlag{Name: "unfreeze-from", Value: "none", Category: networkCategory, Usage: "train the base from layer `N` on: a number, a name, a block, none or all"},
 		&cli.StringFlag{Name: "at", Category: networkCategory, Usage: "end the base at `LAYER` instead of before its classifier"},
-		&cli.StringFlag{Name: "head", Value: "linear", Category: networkCategory, Usage: "`LAYERS` before the last linear one, as 256,batchnorm,relu,dropout=0.5; linear for none; keep for the network's own head"},
+		&cli.StringFlag{Name: "head", Value: "linear", Category: networkCategory, Usage: "`LAYERS` before the last linear one, as 256,batchnorm,relu,dropout=0.5; linear for none; keep for the network's own head; or one that is fitted at once: logreg[=C], knn[=K], centroid"},
 		&cli.StringFlag{Name: "pool", Value: "auto", Category: networkCategory, Usage: "how maps become the head's input: `HOW` is avg, max, flatten, or auto for what the network's classifier did"},
 		&cli.StringFlag{Name: "bn", Value: "frozen", Category: networkCategory, Usage: "batch normalisation in trained layers: `MODE` is frozen, affine (scale and shift learn) or train (statistics of the batch, too)"},
 
