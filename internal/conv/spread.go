@@ -3,14 +3,15 @@ package conv
 import "github.com/onnxcnn/onnxcnn/internal/kernel"
 
 // spread is a layout of an input channel in which each position of the kernel reads neighbouring elements for
-// neighbouring outputs, whatever the stride, and needs no test for padding: zeros are written around each slice (the
-// last two axes), and its elements are divided into stride x stride planes by their coordinates modulo the stride.
+// neighbouring outputs, whatever the stride, and needs no test for padding: zeros (outside) are written around each
+// slice (the last two axes), and its elements are divided into stride x stride planes by their coordinates modulo the stride.
 // Output (y, x) reads element tap + y*cols + x.
 type spread struct {
 	g          *geometry
 	rows, cols int   // of a plane
 	slice      int   // elements of a slice, all its planes
 	tap        []int // for each position of the kernel in the last two axes
+	outside    float32
 }
 
 func newSpread(g *geometry) *spread {
@@ -39,37 +40,36 @@ func (s *spread) same() bool {
 func (s *spread) fill(dst, src []float32) {
 	g := s.g
 	sy, sx := g.stride[1], g.stride[2]
-	even := kernel.Default().Even
+	t := kernel.Default()
 	for py := range sy {
+		top, bottom := inside(s.rows, sy, py-g.pad[1], g.in[1])
 		for px := range sx {
 			from, to := inside(s.cols, sx, px-g.pad[2], g.in[2])
+			if sx <= 2 {
+				s.fillRows(t, dst, src, py, px, top, bottom, from, to)
+				dst = dst[s.rows*s.cols:]
+				continue
+			}
 			for i := range s.rows {
 				row := dst[:s.cols]
 				dst = dst[s.cols:]
 				y := i*sy + py - g.pad[1]
-				if uint(y) >= uint(g.in[1]) || from >= to {
-					clear(row)
+				if i < top || i >= bottom || from >= to {
+					for j := range row {
+						row[j] = s.outside
+					}
 					continue
 				}
-				for j := range from { // a few: calling clear would take longer
-					row[j] = 0
+				for j := range from {
+					row[j] = s.outside
 				}
 				for j := to; j < len(row); j++ {
-					row[j] = 0
+					row[j] = s.outside
 				}
 				in := src[y*g.in[2]:][:g.in[2]]
 				in = in[from*sx+px-g.pad[2]:]
-				if sx == 1 {
-					copy(row[from:to], in)
-					continue
-				}
 				row = row[from:to]
-				switch sx {
-				case 2:
-					n := min(len(row), len(in)/2)
-					even(row[:n], in[:2*n])
-					row, in = row[n:], in[2*n:]
-				case 4:
+				if sx == 4 {
 					for len(row) >= 4 && len(in) >= 13 {
 						row[0], row[1], row[2], row[3] = in[0], in[4], in[8], in[12]
 						row, in = row[4:], in[min(16, len(in)):]
@@ -80,5 +80,36 @@ func (s *spread) fill(dst, src []float32) {
 				}
 			}
 		}
+	}
+}
+
+// fillRows is the part of fill for the plane of rows py and columns px modulo the stride, which is 1 or 2 along rows:
+// rows from top to bottom hold elements, from column from up to column to.
+func (s *spread) fillRows(t *kernel.Table, dst, src []float32, py, px, top, bottom, from, to int) {
+	g := s.g
+	if from >= to || top >= bottom {
+		top, bottom = 0, 0
+	}
+	outside := func(part []float32) {
+		for i := range part {
+			part[i] = s.outside
+		}
+	}
+	outside(dst[:top*s.cols])
+	outside(dst[bottom*s.cols : s.rows*s.cols])
+	if top == bottom {
+		return
+	}
+	// What lies between the elements of one row and those of the next.
+	outside(dst[top*s.cols:][:from])
+	for i := top; i < bottom-1; i++ {
+		outside(dst[i*s.cols+to : (i+1)*s.cols+from])
+	}
+	outside(dst[(bottom-1)*s.cols+to : bottom*s.cols])
+	in := src[(top*g.stride[1]+py-g.pad[1])*g.in[2]+from*g.stride[2]+px-g.pad[2] : g.in[1]*g.in[2]]
+	if dst = dst[top*s.cols+from:]; g.stride[2] == 1 {
+		t.CopyRows(dst, s.cols, in, g.stride[1]*g.in[2], bottom-top, to-from)
+	} else {
+		t.EvenRows(dst, s.cols, in, g.stride[1]*g.in[2], bottom-top, to-from)
 	}
 }

@@ -3819,6 +3819,243 @@ elementend:
 	VZEROUPPER
 	RET
 
+// func avx2MaxTaps(dst []float32, src []float32, offs []int)
+// Requires: AVX, AVX2
+TEXT ·avx2MaxTaps(SB), NOSPLIT, $0-72
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         dst_len+8(FP), CX
+	MOVQ         src_base+24(FP), DX
+	MOVQ         offs_base+48(FP), BX
+	MOVQ         offs_len+56(FP), SI
+	MOVL         $0xff800000, DI
+	VMOVD        DI, X0
+	VBROADCASTSS X0, Y0
+
+wide:
+	CMPQ    CX, $0x20
+	JL      wideend
+	VMOVAPS Y0, Y1
+	VXORPS  Y2, Y2, Y2
+	VMOVAPS Y0, Y3
+	VXORPS  Y4, Y4, Y4
+	VMOVAPS Y0, Y5
+	VXORPS  Y6, Y6, Y6
+	VMOVAPS Y0, Y7
+	VXORPS  Y8, Y8, Y8
+	XORQ    DI, DI
+
+taps1:
+	CMPQ    DI, SI
+	JGE     taps1end
+	MOVQ    (BX)(DI*8), R8
+	LEAQ    (DX)(R8*4), R8
+	VMOVUPS (R8), Y9
+	VCMPPS  $0x03, Y9, Y9, Y10
+	VORPS   Y10, Y2, Y2
+	VMAXPS  Y9, Y1, Y1
+	VMOVUPS 32(R8), Y9
+	VCMPPS  $0x03, Y9, Y9, Y10
+	VORPS   Y10, Y4, Y4
+	VMAXPS  Y9, Y3, Y3
+	VMOVUPS 64(R8), Y9
+	VCMPPS  $0x03, Y9, Y9, Y10
+	VORPS   Y10, Y6, Y6
+	VMAXPS  Y9, Y5, Y5
+	VMOVUPS 96(R8), Y9
+	VCMPPS  $0x03, Y9, Y9, Y10
+	VORPS   Y10, Y8, Y8
+	VMAXPS  Y9, Y7, Y7
+	INCQ    DI
+	JMP     taps1
+
+taps1end:
+	VORPS   Y2, Y1, Y1
+	VMOVUPS Y1, (AX)
+	VORPS   Y4, Y3, Y3
+	VMOVUPS Y3, 32(AX)
+	VORPS   Y6, Y5, Y5
+	VMOVUPS Y5, 64(AX)
+	VORPS   Y8, Y7, Y7
+	VMOVUPS Y7, 96(AX)
+	ADDQ    $0x00000080, AX
+	ADDQ    $0x00000080, DX
+	SUBQ    $0x20, CX
+	JMP     wide
+
+wideend:
+vector:
+	CMPQ    CX, $0x08
+	JL      vectorend
+	VMOVAPS Y0, Y1
+	VXORPS  Y2, Y2, Y2
+	XORQ    DI, DI
+
+taps2:
+	CMPQ    DI, SI
+	JGE     taps2end
+	MOVQ    (BX)(DI*8), R8
+	LEAQ    (DX)(R8*4), R8
+	VMOVUPS (R8), Y3
+	VCMPPS  $0x03, Y3, Y3, Y4
+	VORPS   Y4, Y2, Y2
+	VMAXPS  Y3, Y1, Y1
+	INCQ    DI
+	JMP     taps2
+
+taps2end:
+	VORPS   Y2, Y1, Y1
+	VMOVUPS Y1, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, DX
+	SUBQ    $0x08, CX
+	JMP     vector
+
+vectorend:
+element:
+	CMPQ    CX, $0x01
+	JL      elementend
+	VMOVAPS Y0, Y1
+	VXORPS  Y2, Y2, Y2
+	XORQ    DI, DI
+
+taps3:
+	CMPQ   DI, SI
+	JGE    taps3end
+	MOVQ   (BX)(DI*8), R8
+	LEAQ   (DX)(R8*4), R8
+	VMOVSS (R8), X11
+	VCMPPS $0x03, Y11, Y11, Y3
+	VORPS  Y3, Y2, Y2
+	VMAXPS Y11, Y1, Y1
+	INCQ   DI
+	JMP    taps3
+
+taps3end:
+	VORPS  Y2, Y1, Y1
+	VMOVSS X1, (AX)
+	ADDQ   $0x00000004, AX
+	ADDQ   $0x00000004, DX
+	SUBQ   $0x01, CX
+	JMP    element
+
+elementend:
+	VZEROUPPER
+	RET
+
+// func avx2CopyRows(dst *float32, src *float32, dstStep int, srcStep int, rows int, n int)
+// Requires: AVX
+TEXT ·avx2CopyRows(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ dstStep+16(FP), DX
+	MOVQ srcStep+24(FP), BX
+	MOVQ rows+32(FP), SI
+	MOVQ n+40(FP), DI
+	SHLQ $0x02, DX
+	SHLQ $0x02, BX
+	CMPQ DI, $0x08
+	JL   short
+
+row:
+	MOVQ $0x00000008, R8
+
+vector:
+	VMOVUPS -32(CX)(R8*4), Y0
+	VMOVUPS Y0, -32(AX)(R8*4)
+	ADDQ    $0x08, R8
+	CMPQ    R8, DI
+	JLE     vector
+	VMOVUPS -32(CX)(DI*4), Y0
+	VMOVUPS Y0, -32(AX)(DI*4)
+	ADDQ    BX, CX
+	ADDQ    DX, AX
+	DECQ    SI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+short:
+	CMPQ DI, $0x04
+	JL   tiny
+
+shortrow:
+	VMOVUPS (CX), X0
+	VMOVUPS -16(CX)(DI*4), X1
+	VMOVUPS X0, (AX)
+	VMOVUPS X1, -16(AX)(DI*4)
+	ADDQ    BX, CX
+	ADDQ    DX, AX
+	DECQ    SI
+	JNZ     shortrow
+	VZEROUPPER
+	RET
+
+tiny:
+	MOVQ DI, R8
+
+element:
+	MOVL -4(CX)(R8*4), R9
+	MOVL R9, -4(AX)(R8*4)
+	DECQ R8
+	JNZ  element
+	ADDQ BX, CX
+	ADDQ DX, AX
+	DECQ SI
+	JNZ  tiny
+	VZEROUPPER
+	RET
+
+// func avx2EvenRows(dst *float32, src *float32, dstStep int, srcStep int, rows int, n int)
+// Requires: AVX, AVX2
+TEXT ·avx2EvenRows(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ dstStep+16(FP), DX
+	MOVQ srcStep+24(FP), BX
+	MOVQ rows+32(FP), SI
+	MOVQ n+40(FP), DI
+	SHLQ $0x02, DX
+	SHLQ $0x02, BX
+	CMPQ DI, $0x08
+	JL   short
+
+row:
+	MOVQ $0x00000008, R8
+
+vector:
+	VMOVUPS -64(CX)(R8*8), Y0
+	VSHUFPS $0x88, -32(CX)(R8*8), Y0, Y0
+	VPERMPD $0xd8, Y0, Y0
+	VMOVUPS Y0, -32(AX)(R8*4)
+	ADDQ    $0x08, R8
+	CMPQ    R8, DI
+	JLE     vector
+	VMOVUPS -64(CX)(DI*8), Y0
+	VSHUFPS $0x88, -32(CX)(DI*8), Y0, Y0
+	VPERMPD $0xd8, Y0, Y0
+	VMOVUPS Y0, -32(AX)(DI*4)
+	ADDQ    BX, CX
+	ADDQ    DX, AX
+	DECQ    SI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+short:
+	MOVQ DI, R8
+
+element:
+	MOVL -8(CX)(R8*8), R9
+	MOVL R9, -4(AX)(R8*4)
+	DECQ R8
+	JNZ  element
+	ADDQ BX, CX
+	ADDQ DX, AX
+	DECQ SI
+	JNZ  short
+	VZEROUPPER
+	RET
+
 // func avx2WinogradInput(dst *float32, step int, src *float32, n int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·avx2WinogradInput(SB), NOSPLIT, $0-32
@@ -4876,63 +5113,6 @@ DATA avx2v39459f6f<>+20(SB)/4, $0x39459f6f
 DATA avx2v39459f6f<>+24(SB)/4, $0x39459f6f
 DATA avx2v39459f6f<>+28(SB)/4, $0x39459f6f
 GLOBL avx2v39459f6f<>(SB), RODATA|NOPTR, $32
-
-// func avx2Even(dst []float32, x []float32)
-// Requires: AVX, AVX2
-TEXT ·avx2Even(SB), NOSPLIT, $0-48
-	MOVQ dst_base+0(FP), AX
-	MOVQ dst_len+8(FP), CX
-	MOVQ x_base+24(FP), DX
-
-wide:
-	CMPQ    CX, $0x10
-	JL      wideend
-	VMOVUPS (DX), Y0
-	VMOVUPS 32(DX), Y1
-	VSHUFPS $0x88, Y1, Y0, Y0
-	VPERMPD $0xd8, Y0, Y0
-	VMOVUPS Y0, (AX)
-	VMOVUPS 64(DX), Y0
-	VMOVUPS 96(DX), Y1
-	VSHUFPS $0x88, Y1, Y0, Y0
-	VPERMPD $0xd8, Y0, Y0
-	VMOVUPS Y0, 32(AX)
-	ADDQ    $0x00000040, AX
-	ADDQ    $0x00000040, DX
-	ADDQ    $0x00000040, DX
-	SUBQ    $0x10, CX
-	JMP     wide
-
-wideend:
-vector:
-	CMPQ    CX, $0x08
-	JL      vectorend
-	VMOVUPS (DX), Y0
-	VMOVUPS 32(DX), Y1
-	VSHUFPS $0x88, Y1, Y0, Y0
-	VPERMPD $0xd8, Y0, Y0
-	VMOVUPS Y0, (AX)
-	ADDQ    $0x00000020, AX
-	ADDQ    $0x00000020, DX
-	ADDQ    $0x00000020, DX
-	SUBQ    $0x08, CX
-	JMP     vector
-
-vectorend:
-element:
-	CMPQ   CX, $0x01
-	JL     elementend
-	VMOVSS (DX), X0
-	VMOVSS X0, (AX)
-	ADDQ   $0x00000004, AX
-	ADDQ   $0x00000004, DX
-	ADDQ   $0x00000004, DX
-	SUBQ   $0x01, CX
-	JMP    element
-
-elementend:
-	VZEROUPPER
-	RET
 
 // func avx2SpreadRows(dst *float32, dstPitch int, src *float32, srcPitch int, rows int, n int)
 // Requires: AVX, CMOV

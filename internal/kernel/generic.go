@@ -10,6 +10,8 @@ func generic() *Table {
 		copyPanel:  genericCopyPanel,
 		packLanes:  genericPackLanes,
 		packTable:  genericPackLanes,
+		copyRows:   genericCopyRows,
+		evenRows:   genericEvenRows,
 		Relu:       genericRelu,
 		Clamp:      genericClamp,
 		Add:        genericAdd,
@@ -20,10 +22,10 @@ func generic() *Table {
 		Sigmoid:    genericSigmoid,
 		Silu:       genericSilu,
 		Erf:        genericErf,
-		Even:       genericEven,
 		Axpy4:      genericAxpy4,
 		Dots:       genericDots,
 		Taps:       genericTaps,
+		MaxTaps:    genericMaxTaps,
 
 		spreadRows: genericSpreadRows,
 		spreadEven: genericSpreadEven,
@@ -113,17 +115,6 @@ func genericErf(dst, x []float32) {
 	}
 }
 
-func genericEven(dst, x []float32) {
-	x = x[:2*len(dst)]
-	for len(dst) >= 4 && len(x) >= 8 {
-		dst[0], dst[1], dst[2], dst[3] = x[0], x[2], x[4], x[6]
-		dst, x = dst[4:], x[8:]
-	}
-	for i := range dst {
-		dst[i] = x[2*i]
-	}
-}
-
 func genericAxpy4(dst, x []float32, ld int, a *[4]float32) {
 	n := len(dst)
 	if n == 0 {
@@ -171,5 +162,14 @@ func genericTaps(dst, src []float32, offs []int, w []float32, bias float32) {
 		for i, v := range x {
 			dst[i] += f * v
 		}
+	}
+}
+
+func genericMaxTaps(dst, src []float32, offs []int) {
+	for i := range dst {
+		dst[i] = -inf32
+	}
+	for _, off := range offs {
+		genericMax(dst, dst, src[off:])
 	}
 }

@@ -30,6 +30,8 @@ type Table struct {
 	copyPanel func(dst, src *float32, ld, k int)
 	packLanes func(l *Lanes)
 	packTable func(l *Lanes)
+	copyRows  func(dst, src *float32, dstStep, srcStep, rows, n int)
+	evenRows  func(dst, src *float32, dstStep, srcStep, rows, n int)
 
 	slides     []slideKernel
 	spreadRows func(dst *float32, dstPitch int, src *float32, srcPitch, rows, n int)
@@ -58,8 +60,6 @@ type Table struct {
 	Silu func(dst, x []float32)
 	// Erf computes dst = erf(x).
 	Erf func(dst, x []float32)
-	// Even computes dst[i] = x[2*i]; x has twice the elements of dst.
-	Even func(dst, x []float32)
 	// Axpy4 computes dst += a[0]*x + a[1]*x[ld:] + a[2]*x[2*ld:] + a[3]*x[3*ld:].
 	Axpy4 func(dst, x []float32, ld int, a *[4]float32)
 	// Dots computes the eight scalar products of four rows of x, ldx apart, with two rows of w, ldw apart, over k
@@ -67,6 +67,8 @@ type Table struct {
 	Dots func(dst *[8]float32, x []float32, ldx int, w []float32, ldw int, k int)
 	// Taps computes dst[i] = bias + the sum over t of w[t]*src[offs[t]+i].
 	Taps func(dst, src []float32, offs []int, w []float32, bias float32)
+	// MaxTaps computes dst[i] = the largest src[offs[t]+i], NaN where one is and negative infinity where offs is empty.
+	MaxTaps func(dst, src []float32, offs []int)
 }
 
 // tileKernel is a microkernel for a tile of at most that many rows and columns of a panel.

@@ -16,6 +16,8 @@ func native() []*Table {
 		copyPanel:  avx2CopyPanel,
 		packLanes:  avx2PackLanes,
 		packTable:  avx2PackTable,
+		copyRows:   avx2CopyRows,
+		evenRows:   avx2EvenRows,
 		Relu:       avx2Relu,
 		Clamp:      avx2Clamp,
 		Add:        avx2Add,
@@ -26,10 +28,10 @@ func native() []*Table {
 		Sigmoid:    avx2Sigmoid,
 		Silu:       avx2Silu,
 		Erf:        avx2Erf,
-		Even:       avx2Even,
 		Axpy4:      avx2Axpy4,
 		Dots:       avx2Dots,
 		Taps:       avx2Taps,
+		MaxTaps:    avx2MaxTaps,
 
 		slides: []slideKernel{
 			{3, 1, avx2Slide3Stride1}, {3, 2, avx2Slide3Stride2}, {5, 1, avx2Slide5Stride1}, {5, 2, avx2Slide5Stride2},

@@ -16,11 +16,20 @@ func native() []*Table {
 		copyPanel: copyPanel16,
 		packLanes: func(l *Lanes) { packLanesGo(l, 16) },
 		packTable: func(l *Lanes) { packLanesGo(l, 16) },
+		copyRows:  genericCopyRows,
+		evenRows:  genericEvenRows,
 		Taps:      genericTaps,
-		Sigmoid:   genericSigmoid,
-		Silu:      genericSilu,
-		Erf:       genericErf,
-		Even:      genericEven,
+		MaxTaps: func(dst, src []float32, offs []int) {
+			for i := range dst {
+				dst[i] = -inf32
+			}
+			for _, off := range offs {
+				wholeVectors(neonMax, genericMax)(dst, dst, src[off:])
+			}
+		},
+		Sigmoid: genericSigmoid,
+		Silu:    genericSilu,
+		Erf:     genericErf,
 
 		spreadRows: genericSpreadRows,
 		spreadEven: genericSpreadEven,

@@ -129,6 +129,21 @@ func avx2Axpy4(dst, x []float32, ld int, a *[4]float32)
 //go:noescape
 func avx2Taps(dst, src []float32, offs []int, w []float32, bias float32)
 
+// avx2MaxTaps computes dst[i] = the largest src[offs[t]+i], NaN where one is.
+//
+//go:noescape
+func avx2MaxTaps(dst, src []float32, offs []int)
+
+// avx2CopyRows copies rows of n elements, which are steps apart.
+//
+//go:noescape
+func avx2CopyRows(dst, src *float32, dstStep, srcStep, rows, n int)
+
+// avx2EvenRows copies elements 0, 2, ..., 2*n-2 of rows, which are steps apart. It reads the element after the last one.
+//
+//go:noescape
+func avx2EvenRows(dst, src *float32, dstStep, srcStep, rows, n int)
+
 // avx2WinogradInput transforms 36 rows of n elements, which it overwrites, and writes them to dst, step elements apart.
 //
 //go:noescape
@@ -153,11 +168,6 @@ func avx2Silu(dst, x []float32)
 //
 //go:noescape
 func avx2Erf(dst, x []float32)
-
-// avx2Even computes dst[i] = x[2*i].
-//
-//go:noescape
-func avx2Even(dst, x []float32)
 
 // avx2SpreadRows copies rows of n elements to rows of another length.
 //

@@ -1,6 +1,7 @@
 package op
 
 import (
+	"github.com/onnxcnn/onnxcnn/internal/conv"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -44,6 +45,10 @@ func (a averagePool) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 
 func averagePoolOf[T float](rt *Runtime, a averagePool, p *poolShape, in, out *onnx.Tensor) {
 	shares := poolShares[T](a, p)
+	if s := p.convShape(); in.Type == onnx.Float && conv.WindowsFit(s) {
+		conv.Windows(rt.Pool, rt.Scratch, s, in.Float32s(), out.Float32s(), any(shares).(func(d, h int) []float32))
+		return
+	}
 	add, scale := plus[T](), times[T]()
 	rowPool(rt, p, onnx.Data[T](in), onnx.Data[T](out), 0, copyRow[T], add, func(acc, room, y []T, d, h int) {
 		poolAlong(p, acc, room, y, 0, add)

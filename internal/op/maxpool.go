@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/onnxcnn/onnxcnn/internal/conv"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -69,6 +70,10 @@ func maxPoolOf[T real](rt *Runtime, m maxPool, p *poolShape, in *onnx.Tensor, ou
 			y = onnx.Data[T](out[0])
 		}
 		maxPoolIndices(rt, p, x, y, onnx.Data[int64](out[1]), lowest, m.columnMajor)
+		return
+	}
+	if s := p.convShape(); in.Type == onnx.Float && conv.WindowsFit(s) {
+		conv.Windows(rt.Pool, rt.Scratch, s, in.Float32s(), out[0].Float32s(), nil)
 		return
 	}
 	most := larger[T]()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/onnxcnn/onnxcnn/internal/conv"
 	"github.com/onnxcnn/onnxcnn/internal/kernel"
 )
 
@@ -49,6 +50,14 @@ func (w window) poolShape(in []int) (poolShape, []int, error) {
 	p.planes = in[0] * in[1]
 	p.inPlane, p.outPlane, p.outRows = prod(p.in[:]), prod(p.out[:]), p.out[0]*p.out[1]
 	return p, shape, nil
+}
+
+// convShape returns the window as that of a convolution with one channel a plane.
+func (p *poolShape) convShape() *conv.Shape {
+	return &conv.Shape{
+		N: 1, C: p.planes, M: p.planes, Groups: p.planes, In: p.in[:], Out: p.out[:], Kernel: p.kernel[:],
+		Stride: p.stride[:], Dilation: p.dilation[:], Pad: p.padBegin[:],
+	}
 }
 
 // taps returns where the window of output o starts on the axis (that may be in the padding), and which of its elements

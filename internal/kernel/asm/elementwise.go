@@ -164,26 +164,6 @@ func (g *generator) store(v reg.VecVirtual, m operand.Mem, size int) {
 	g.VMOVUPS(v, m)
 }
 
-// even generates dst[i] = x[2*i].
-func (g *generator) even() {
-	g.function(g.name+"Even", "(dst, x []float32)", " computes dst[i] = x[2*i].")
-	dst := g.Load(g.Param("dst").Base(), g.GP64())
-	n := g.Load(g.Param("dst").Len(), g.GP64())
-	x := g.Load(g.Param("x").Base(), g.GP64())
-	g.overTwo(n, []reg.Register{dst, x, x}, func(count, size int) { // x moves twice as far
-		for i := range count {
-			a, b := g.vec(), g.vec()
-			g.load(operand.Mem{Base: x, Disp: 2 * i * g.bytes()}, a, size)
-			if size > 1 {
-				g.VMOVUPS(operand.Mem{Base: x, Disp: (2*i + 1) * g.bytes()}, b)
-				g.VSHUFPS(operand.U8(0x88), b, a, a)
-				g.VPERMPD(operand.U8(0xd8), a, a)
-			}
-			g.store(a, operand.Mem{Base: dst, Disp: i * g.bytes()}, size)
-		}
-	})
-}
-
 // axpy4 generates dst += a[0]*x[0:] + a[1]*x[ld:] + a[2]*x[2*ld:] + a[3]*x[3*ld:].
 func (g *generator) axpy4() {
 	g.function(g.name+"Axpy4", "(dst, x []float32, ld int, a *[4]float32)", " adds four rows of x, ld apart, times a to dst.")

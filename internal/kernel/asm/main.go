@@ -39,9 +39,11 @@ func main() {
 			g.dots()
 			g.axpy4()
 			g.taps()
+			g.maxTaps()
+			g.copyRows()
+			g.evenRows()
 			g.winograd()
 			g.transcendental()
-			g.even()
 			g.spreadRows()
 		}
 		write(filepath.Join(*dir, v.name+"_amd64.s"), g.assembly())
