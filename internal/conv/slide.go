@@ -63,9 +63,9 @@ func (b *band) fill(t *kernel.Table, buf, x []float32, lo, hi int) {
 		}
 		dst, src := buf[(from-first)*b.pitch+part.dst:], x[from*b.in[2]+part.src:]
 		if stride == 1 {
-			t.SpreadRows(dst, b.pitch, src, b.in[2], to-from, part.n)
+			t.CopyRows(dst, b.pitch, src, b.in[2], to-from, part.n)
 		} else {
-			t.SpreadEven(dst, b.pitch, src, b.in[2], to-from, part.n)
+			t.EvenRows(dst, b.pitch, src, b.in[2], to-from, part.n)
 		}
 	}
 }

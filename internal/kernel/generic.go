@@ -27,9 +27,6 @@ func generic() *Table {
 		Taps:       genericTaps,
 		MaxTaps:    genericMaxTaps,
 
-		spreadRows: genericSpreadRows,
-		spreadEven: genericSpreadEven,
-
 		winogradInput:  genericWinogradInput,
 		winogradOutput: genericWinogradOutput,
 	}

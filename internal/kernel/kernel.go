@@ -33,9 +33,7 @@ type Table struct {
 	copyRows  func(dst, src *float32, dstStep, srcStep, rows, n int)
 	evenRows  func(dst, src *float32, dstStep, srcStep, rows, n int)
 
-	slides     []slideKernel
-	spreadRows func(dst *float32, dstPitch int, src *float32, srcPitch, rows, n int)
-	spreadEven func(dst *float32, dstPitch int, src *float32, srcPitch, rows, n int)
+	slides []slideKernel
 
 	winogradInput  func(dst *float32, step int, src *float32, n int)
 	winogradOutput func(dst, src *float32, step, n int, bias, lo, hi float32)

@@ -37,8 +37,6 @@ func native() []*Table {
 			{3, 1, avx2Slide3Stride1}, {3, 2, avx2Slide3Stride2}, {5, 1, avx2Slide5Stride1}, {5, 2, avx2Slide5Stride2},
 			{7, 1, avx2Slide7Stride1}, {7, 2, avx2Slide7Stride2},
 		},
-		spreadRows: avx2SpreadRows,
-		spreadEven: avx2SpreadEven,
 
 		winogradInput:  avx2WinogradInput,
 		winogradOutput: avx2WinogradOutput,

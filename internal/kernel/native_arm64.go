@@ -31,9 +31,6 @@ func native() []*Table {
 		Silu:    genericSilu,
 		Erf:     genericErf,
 
-		spreadRows: genericSpreadRows,
-		spreadEven: genericSpreadEven,
-
 		winogradInput:  genericWinogradInput,
 		winogradOutput: genericWinogradOutput,
 		Relu:           func(dst, x []float32) { clampNEON(dst, x, 0, inf32) },

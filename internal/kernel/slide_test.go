@@ -72,32 +72,6 @@ func TestSlides(t *testing.T) {
 	}
 }
 
-func TestSpread(t *testing.T) {
-	eachTable(t, func(t *testing.T, table *Table) {
-		r := rand.New(rand.NewPCG(23, 24))
-		for step, spread := range map[int]func(dst []float32, dstPitch int, src []float32, srcPitch, rows, n int){
-			1: table.SpreadRows, 2: table.SpreadEven,
-		} {
-			for n := range 40 {
-				rows, srcPitch, pitch := 1+n%4, step*n+r.IntN(3), n+MaxLanes-1+r.IntN(3)
-				src := guardedRandom(t, r, (rows-1)*srcPitch+max(0, step*(n-1)+1), n%2 == 0)
-				dst := guarded(t, rows*pitch, n%3 == 0)
-				spread(dst, pitch, src, srcPitch, rows, n)
-				for i, v := range dst {
-					want := float32(0)
-					if i%pitch < n {
-						want = src[i/pitch*srcPitch+i%pitch*step]
-					}
-					if v != want {
-						t.Fatalf("step %d, %d rows of %d: element %d of row %d is %v, want %v", step, rows, n, i%pitch, i/pitch, v, want)
-					}
-				}
-				spread(dst, pitch, src, srcPitch, 0, n)
-			}
-		}
-	})
-}
-
 // Planes of MobileNetV2, EfficientNet and ConvNeXt, with their padding; the figure is GFLOP/s.
 func BenchmarkSlide(b *testing.B) {
 	for _, c := range []struct{ size, stride, out int }{

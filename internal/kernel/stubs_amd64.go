@@ -169,16 +169,6 @@ func avx2Silu(dst, x []float32)
 //go:noescape
 func avx2Erf(dst, x []float32)
 
-// avx2SpreadRows copies rows of n elements to rows of another length.
-//
-//go:noescape
-func avx2SpreadRows(dst *float32, dstPitch int, src *float32, srcPitch, rows, n int)
-
-// avx2SpreadEven copies every second element, n of each row, to rows of another length.
-//
-//go:noescape
-func avx2SpreadEven(dst *float32, dstPitch int, src *float32, srcPitch, rows, n int)
-
 // avx512Tile2x16 is the microkernel for 2 rows and 16 columns of a tile.
 //
 //go:noescape

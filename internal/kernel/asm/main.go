@@ -44,7 +44,6 @@ func main() {
 			g.evenRows()
 			g.winograd()
 			g.transcendental()
-			g.spreadRows()
 		}
 		write(filepath.Join(*dir, v.name+"_amd64.s"), g.assembly())
 	}
