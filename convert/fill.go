@@ -19,6 +19,8 @@ type FillOptions struct {
 	// NewHead is the number of classes where the last layer is to start anew: exactly that layer keeps nothing of the
 	// file. The model has to have that many outputs. 0 takes the last layer from the file.
 	NewHead int
+	// Unused are beginnings of names of tensors that a file may hold and the model has no use for.
+	Unused []string
 	// Seed is that of a new last layer's random numbers.
 	Seed uint64
 	// AllowMissing keeps the model's own values of parameters that the file does not have, or has in another shape.
@@ -378,7 +380,7 @@ func (f *filler) match(group, prefix string) (map[string]*onnx.Tensor, error) {
 		if !ok && x.Group == group {
 			name = x.Name[len(group):]
 		}
-		if used[x.Name] || x.Group != group || strings.HasSuffix(name, "num_batches_tracked") {
+		if used[x.Name] || x.Group != group || strings.HasSuffix(name, "num_batches_tracked") || f.unused(name) {
 			continue
 		}
 		if other := taken[stripped(name)]; other != "" {
@@ -388,6 +390,10 @@ func (f *filler) match(group, prefix string) (map[string]*onnx.Tensor, error) {
 	}
 	f.nearest()
 	return values, nil
+}
+
+func (f *filler) unused(name string) bool {
+	return slices.ContainsFunc(f.o.Unused, func(u string) bool { return strings.HasPrefix(name, u) })
 }
 
 // headHint says what to do where only the last layer has another number of classes.

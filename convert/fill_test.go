@@ -121,6 +121,14 @@ func TestFillErrors(t *testing.T) {
 	}
 }
 
+func TestFillUnused(t *testing.T) {
+	s := append(tinyState(4, "module."), element{"module.Aux.fc", "FloatStorage", []int{1}, floats(1)}, element{"module.other", "FloatStorage", []int{1}, floats(1)})
+	_, r, err := fillTiny(t, torchZipOf(t, []string{""}, [][]element{s}), 4, FillOptions{Unused: []string{"Aux."}})
+	if err != nil || !reflect.DeepEqual(r.Unexpected, []string{"other"}) {
+		t.Errorf("%v %v", r.Unexpected, err)
+	}
+}
+
 func TestFillListsAtMostTwenty(t *testing.T) {
 	var many []element
 	for range 30 {
