@@ -208,7 +208,7 @@ func (d *dataset) fillValue() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		has := true
+		var has bool
 		switch version := c.u8(); version {
 		case 1, 2:
 			c.skip(2)
