@@ -97,7 +97,7 @@ func (a Arch) assemble(o *BuildOptions) (*onnx.Model, error) {
 }
 
 // archs is the list of all architectures, in the order in which it is shown.
-var archs = slices.Concat(vggs(), resnets(), courseNets())
+var archs = slices.Concat(vggs(), resnets(), inceptions(), mobilenets(), efficientnets(), densenets(), smallNets(), convnexts(), courseNets())
 
 // Archs returns all architectures.
 func Archs() []Arch { return slices.Clone(archs) }

@@ -27,6 +27,15 @@ var published = map[string]struct {
 	"wide_resnet50_2": {11.398, 1e-3, [3]int{2048, 7, 7}}, "wide_resnet101_2": {22.753, 1e-3, [3]int{2048, 7, 7}},
 	// He et al., table 1: 3.8, 7.6 and 11.3; with the projections' and the classifier's part, which the table leaves out.
 	"keras_resnet50": {3.8, 0.1, [3]int{2048, 7, 7}}, "keras_resnet101": {7.6, 0.1, [3]int{2048, 7, 7}}, "keras_resnet152": {11.3, 0.1, [3]int{2048, 7, 7}},
+	"inception_v3": {5.713, 1e-3, [3]int{2048, 8, 8}}, "keras_inception_v3": {5.713, 1e-3, [3]int{2048, 8, 8}}, // the same convolutions
+	"mobilenet_v2": {0.301, 1e-3, [3]int{1280, 7, 7}}, "mobilenet_v3_small": {0.057, 1e-3, [3]int{576, 7, 7}}, "mobilenet_v3_large": {0.217, 1e-3, [3]int{960, 7, 7}},
+	"efficientnet_b0": {0.386, 1e-3, [3]int{1280, 7, 7}}, "efficientnet_b1": {0.687, 1e-3, [3]int{1280, 8, 8}},
+	"efficientnet_b2": {1.088, 1e-3, [3]int{1408, 9, 9}}, "efficientnet_b3": {1.827, 1e-3, [3]int{1536, 10, 10}},
+	// The authors' page has 407 M, 631 M and 899 M, which count what stands between the convolutions, too.
+	"tf_efficientnet_lite0": {0.407, 0.022, [3]int{1280, 7, 7}}, "tf_efficientnet_lite1": {0.631, 0.031, [3]int{1280, 8, 8}}, "tf_efficientnet_lite2": {0.899, 0.04, [3]int{1280, 9, 9}},
+	"efficientnet_lite0": {0.407, 0.022, [3]int{1280, 7, 7}}, "efficientnet_lite1": {0.631, 0.031, [3]int{1280, 8, 8}}, "efficientnet_lite2": {0.899, 0.04, [3]int{1280, 9, 9}},
+	"densenet121": {2.834, 1e-3, [3]int{1024, 7, 7}}, "alexnet": {0.714, 1e-3, [3]int{256, 6, 6}}, "squeezenet1_1": {0.349, 1e-3, [3]int{512, 13, 13}},
+	"convnext_tiny": {4.456, 1e-3, [3]int{768, 7, 7}},
 	// By hand: 9*(26*26*64 + 11*11*64*128 + 3*3*128*256) + 256*10.
 	"mnist_cnn": {0.011967232, 1e-9, [3]int{256, 3, 3}},
 	// By hand: 9*(148*148*3*32 + 72*72*32*64 + 34*34*64*128 + 15*15*128*128) + 6272*512 + 512.
@@ -48,6 +57,9 @@ func macs(t *testing.T, m *onnx.Model) (total int, layers []backend.Layer) {
 			continue
 		}
 		w := m.Graph.Initializer(l.Node.Inputs[1])
+		if w == nil {
+			w = m.Graph.Initializer(l.Name + ".weight")
+		}
 		if w == nil {
 			t.Fatalf("%s has no weight", l.Name)
 		}
@@ -222,6 +234,13 @@ func TestBlocksSelect(t *testing.T) {
 		{"resnet50", "layer4", "layer4.0.conv1", "layer4.2.relu_2", 0},
 		{"resnet50", "layer4.0.downsample", "layer4.0.downsample.0", "layer4.0.downsample.1", 0},
 		{"keras_resnet50", "conv5_block1", "conv5_block1_0_conv", "conv5_block1_out", 0},
+		{"inception_v3", "Mixed_7a", "Mixed_7a.branch3x3_1.conv", "Mixed_7a.concat", 0},
+		{"keras_inception_v3", "mixed8", "mixed8", "mixed8", 0},
+		{"mobilenet_v2", "features.10", "features.10.conv.0.0", "features.10.add", 0},
+		{"efficientnet_b0", "features.7", "features.7.0.block.0.0", "features.7.0.block.3.1", 0},
+		{"densenet121", "features.denseblock4", "features.denseblock4.denselayer1.norm1", "features.denseblock4.concat", 0},
+		{"convnext_tiny", "features.7", "features.7.0.block.0", "features.7.2.add", 0},
+		{"tf_efficientnet_lite0", "blocks.6", "blocks.6.0.conv_pw", "blocks.6.0.bn3", 0},
 		{"mnist_cnn", "fc", "fc", "fc", 0},
 	} {
 		a, _ := Lookup(c.arch)

@@ -21,7 +21,9 @@ type builder struct {
 	params []param
 	count  int // their elements
 	taken  map[string]bool
-	err    error
+
+	groupFan bool // a convolution's fan out is that of one of its groups (timm)
+	err      error
 }
 
 // layout is how a framework names the parameters of a layer, and whether it keeps the weight of a dense layer as
@@ -197,9 +199,13 @@ func (b *builder) groupConv(name string, x value, out, groups int, k window, bia
 	if groups == x.c && groups > 1 {
 		weight = b.layout.depthwise
 	}
-	in := []string{x.name, b.param(name+weight, b.inits.conv, []int{out, x.c / groups, k.h, k.w}, x.c/groups*k.h*k.w, out*k.h*k.w)}
+	fanIn, fanOut := x.c/groups*k.h*k.w, out*k.h*k.w
+	if b.groupFan {
+		fanOut /= groups
+	}
+	in := []string{x.name, b.param(name+weight, b.inits.conv, []int{out, x.c / groups, k.h, k.w}, fanIn, fanOut)}
 	if bias {
-		in = append(in, b.param(name+b.layout.bias, b.inits.bias, []int{out}, x.c/groups*k.h*k.w, out))
+		in = append(in, b.param(name+b.layout.bias, b.inits.bias, []int{out}, fanIn, fanOut))
 	}
 	attrs := k.attrs()
 	if groups > 1 {
