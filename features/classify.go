@@ -79,14 +79,36 @@ func (c *Classifier) Close() error { return c.x.Close() }
 // MultiLabel reports whether each output is a probability of its own, so that an image may have any number of the classes.
 func (c *Classifier) MultiLabel() bool { return c.final == multiLabel || c.final == eachProbability }
 
-// finalActivation looks behind renamings and reshapes at what computes an output.
-func finalActivation(m *onnx.Model, out string) activation {
-	p := newProducers(m.Graph)
-	for range len(p.node) + 1 {
-		n := p.node[out]
-		if n == nil || len(n.Inputs) == 0 {
-			return logits
+// Final is the function that ends a network, behind its logits.
+type Final string
+
+// The functions that networks end in.
+const (
+	FinalNone       Final = ""
+	FinalSoftmax    Final = "Softmax"
+	FinalLogSoftmax Final = "LogSoftmax"
+	FinalSigmoid    Final = "Sigmoid"
+)
+
+// Logits returns the name of the value that holds the logits of a network's first output, and the function that turns
+// them into that output. Where it ends in none, that is the output itself.
+func Logits(m *onnx.Model) (string, Final, error) {
+	if m.Graph == nil || len(m.Graph.Outputs) == 0 {
+		return "", "", fmt.Errorf("the network has no output")
+	}
+	out := m.Graph.Outputs[0].Name
+	if n := finalNode(m, out); n != nil {
+		switch f := Final(n.OpType); f {
+		case FinalSoftmax, FinalLogSoftmax, FinalSigmoid:
+			return n.Inputs[0], f, nil
 		}
+	}
+	return out, FinalNone, nil
+}
+
+// finalActivation tells what has been made of the logits.
+func finalActivation(m *onnx.Model, out string) activation {
+	if n := finalNode(m, out); n != nil {
 		switch n.OpType {
 		case "Softmax":
 			return probabilities
@@ -94,13 +116,27 @@ func finalActivation(m *onnx.Model, out string) activation {
 			return eachProbability
 		case "LogSoftmax":
 			return logProbabilities
-		case "Identity", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "DequantizeLinear", "QuantizeLinear":
-			out = n.Inputs[0]
-		default:
-			return logits
 		}
 	}
 	return logits
+}
+
+// finalNode looks behind renamings and reshapes at what computes an output; nil where that is an input.
+func finalNode(m *onnx.Model, out string) *onnx.Node {
+	p := newProducers(m.Graph)
+	for range len(p.node) + 1 {
+		n := p.node[out]
+		if n == nil || len(n.Inputs) == 0 {
+			return nil
+		}
+		switch n.OpType {
+		case "Identity", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "DequantizeLinear", "QuantizeLinear":
+			out = n.Inputs[0]
+		default:
+			return n
+		}
+	}
+	return nil
 }
 
 // Predict tells the top most probable classes of each image, all of them where top is 0 or less. A skipped image comes
@@ -133,7 +169,7 @@ func (c *Classifier) scores(row Row, top int) ([]Score, error) {
 	if len(p) == 1 && len(c.labels) != 1 {
 		p = []float64{1 - p[0], p[0]}
 	}
-	labels, err := labelsFor(c.labels, len(p))
+	labels, err := ClassNames(c.labels, len(p))
 	if err != nil {
 		return nil, err
 	}
@@ -184,8 +220,9 @@ func probabilitiesOf(x []float32, final activation) []float64 {
 	return p
 }
 
-// labelsFor returns the names of n classes, nil where none are known.
-func labelsFor(labels []string, n int) ([]string, error) {
+// ClassNames returns the names of a network's n classes: labels where they are given, else ImageNet's where there are
+// 1000 (or 1001, with TensorFlow's background class first), else nil.
+func ClassNames(labels []string, n int) ([]string, error) {
 	switch {
 	case len(labels) == n:
 		return labels, nil

@@ -145,7 +145,7 @@ func New(m *onnx.Model, o Options) (*Extractor, error) {
 	if in.Type != nil && in.Type.Elem != onnx.Undefined {
 		x.typ = in.Type.Elem
 	}
-	if _, err := inputTensor(x.typ, []int{0}, nil); err != nil {
+	if _, err := InputTensor(x.typ, []int{0}, nil); err != nil {
 		return nil, named(m, fmt.Errorf("input %q: %w", in.Name, err))
 	}
 	if o.At == "" {
@@ -156,10 +156,10 @@ func New(m *onnx.Model, o Options) (*Extractor, error) {
 	if err != nil {
 		return nil, named(m, err)
 	}
-	x.last = channelsLast(m, x.layer, recipe.Layout == "NHWC")
-	if slices.ContainsFunc(m.Graph.Nodes, trains) {
+	x.last = ChannelsLast(m, x.layer, recipe.Layout == "NHWC")
+	if TrainsStatistics(m) {
 		if o.StoredStatistics {
-			m = storedStatistics(m)
+			m = StoredStatistics(m)
 		} else {
 			x.warn("the network was exported in training mode and normalises with the statistics of each batch: what comes out for an image depends on the others (StoredStatistics, --stored-statistics, turns that off)")
 		}
@@ -347,7 +347,7 @@ func (x *Extractor) runBatch(ctx context.Context, data []float32, n int) ([]floa
 		}
 		data = full
 	}
-	in, err := inputTensor(x.typ, append([]int{rows}, x.recipe.Shape()...), data)
+	in, err := InputTensor(x.typ, append([]int{rows}, x.recipe.Shape()...), data)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -370,8 +370,8 @@ func (x *Extractor) runBatch(ctx context.Context, data []float32, n int) ([]floa
 	return values[:n*onnx.NumElements(shape)], shape, nil
 }
 
-// inputTensor returns the images as a tensor of the network's type. It holds data itself where that is float32.
-func inputTensor(typ onnx.DataType, shape []int, data []float32) (*onnx.Tensor, error) {
+// InputTensor returns images as a tensor of the type of a network's input. It holds data itself where that is float32.
+func InputTensor(typ onnx.DataType, shape []int, data []float32) (*onnx.Tensor, error) {
 	switch typ {
 	case onnx.Float:
 		return onnx.Of(shape, data), nil

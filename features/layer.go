@@ -190,9 +190,10 @@ func resolveLayer(m *onnx.Model, at string, inputs map[string][]int) (string, er
 	return l.Output, nil
 }
 
-// channelsLast reports whether a value of rank 4 has its channels last: it walks towards the input up to the first
+// ChannelsLast reports whether a value of rank 4 has its channels last: it walks towards the input up to the first
 // node that fixes the order. tf2onnx keeps the network's input NHWC, transposes it, and transposes back at the end.
-func channelsLast(m *onnx.Model, name string, inputLast bool) bool {
+// inputLast says whether the input itself has them last.
+func ChannelsLast(m *onnx.Model, name string, inputLast bool) bool {
 	p := newProducers(m.Graph)
 	for range len(p.node) + 1 {
 		n := p.node[name]

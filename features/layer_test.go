@@ -77,11 +77,11 @@ func TestChannelsLast(t *testing.T) {
 		perm(node("Transpose", "o", "y"), 1, 0, 2, 3),
 		node("Neg", "none"), node("Neg", "loop", "loop"))
 	for name, want := range map[string]bool{"x": true, "m": true, "t": false, "c": false, "r": false, "b": true, "y": true, "o": true, "none": true, "loop": true} {
-		if got := channelsLast(m, name, true); got != want {
+		if got := ChannelsLast(m, name, true); got != want {
 			t.Errorf("%s: channels last %v, want %v", name, got, want)
 		}
 	}
-	if channelsLast(m, "x", false) {
+	if ChannelsLast(m, "x", false) {
 		t.Error("an NCHW input has its channels last")
 	}
 }
@@ -96,5 +96,29 @@ func TestResolveLayer(t *testing.T) {
 	}
 	if _, err := resolveLayer(m, "nonsense", map[string][]int{"x": {1, 3, 4, 4}}); err == nil {
 		t.Error("a layer of no name was found")
+	}
+}
+
+func TestLogits(t *testing.T) {
+	for _, c := range []struct {
+		nodes []*onnx.Node
+		out   string
+		want  string
+		final Final
+	}{
+		{[]*onnx.Node{node("Gemm", "y", "x", "w")}, "y", "y", FinalNone},
+		{[]*onnx.Node{node("Gemm", "y", "x", "w"), node("Softmax", "p", "y")}, "p", "y", FinalSoftmax},
+		{[]*onnx.Node{node("Gemm", "y", "x", "w"), node("LogSoftmax", "p", "y"), node("Identity", "q", "p")}, "q", "y", FinalLogSoftmax},
+		{[]*onnx.Node{node("Gemm", "y", "x", "w"), node("Sigmoid", "p", "y"), node("Squeeze", "q", "p")}, "q", "y", FinalSigmoid},
+		{[]*onnx.Node{node("Gemm", "y", "x", "w"), node("Flatten", "q", "y")}, "q", "q", FinalNone},
+		{nil, "x", "x", FinalNone},
+	} {
+		got, final, err := Logits(network(c.out, []int{-1, 3, 4, 4}, c.nodes...))
+		if err != nil || got != c.want || final != c.final {
+			t.Errorf("%s: %q behind %q, %v; want %q behind %q", c.out, got, final, err, c.want, c.final)
+		}
+	}
+	if _, _, err := Logits(&onnx.Model{}); err == nil {
+		t.Error("a model without graph has logits")
 	}
 }

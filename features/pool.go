@@ -29,8 +29,8 @@ func ParsePool(s string) (Pool, error) {
 	return "", fmt.Errorf("pool %q is none of auto, none, avg, max, flatten", s)
 }
 
-// floats returns a tensor's elements as float32.
-func floats(t *onnx.Tensor) ([]float32, error) {
+// Floats returns a tensor's elements as float32; those of a float32 tensor are its own, not a copy.
+func Floats(t *onnx.Tensor) ([]float32, error) {
 	switch t.Type {
 	case onnx.Float:
 		return t.Float32s(), nil
@@ -49,7 +49,7 @@ func floats(t *onnx.Tensor) ([]float32, error) {
 	case onnx.BFloat16:
 		return halves(onnx.Data[onnx.BFloat16Bits](t)), nil
 	}
-	return nil, fmt.Errorf("features of type %v are not supported", t.Type)
+	return nil, fmt.Errorf("numbers of type %v are not supported", t.Type)
 }
 
 func widen[T float64 | int8 | uint8 | int32 | int64](s []T) []float32 {
@@ -70,7 +70,7 @@ func halves[T interface{ Float32() float32 }](s []T) []float32 {
 
 // pool turns a layer's output for n images into rows: the values of all rows and the shape of one.
 func pool(t *onnx.Tensor, n int, how Pool, last bool) ([]float32, []int, error) {
-	x, err := floats(t)
+	x, err := Floats(t)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -18,9 +18,13 @@ func trains(n *onnx.Node) bool {
 	return slices.ContainsFunc(n.Outputs[1:], func(o string) bool { return o != "" })
 }
 
-// storedStatistics returns the model with each such node turned to the statistics in the file. The given model stays
-// as it is. What was computed from the batch's statistics is no output any more.
-func storedStatistics(m *onnx.Model) *onnx.Model {
+// TrainsStatistics reports whether a network was exported in training mode and so normalises with the statistics of
+// each batch: what comes out for an image depends on the others.
+func TrainsStatistics(m *onnx.Model) bool { return slices.ContainsFunc(m.Graph.Nodes, trains) }
+
+// StoredStatistics returns the model with each such normalisation turned to the statistics in the file. The given model
+// stays as it is. What was computed from the batch's statistics is no output any more.
+func StoredStatistics(m *onnx.Model) *onnx.Model {
 	g := *m.Graph
 	gone := map[string]bool{}
 	g.Nodes = slices.Clone(g.Nodes)

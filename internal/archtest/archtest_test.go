@@ -36,6 +36,7 @@ var levels = map[string]int{
 	"internal/npz":        10,
 	"internal/sheet":      10,
 	"internal/ziparchive": 10,
+	"internal/heat":       10,
 
 	"internal/conv": 20,
 

@@ -3,6 +3,7 @@ package graph
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -14,11 +15,15 @@ import (
 // TrainOptions say how a model is compiled for training.
 type TrainOptions struct {
 	Shapes  map[string][]int // of all inputs; every dimension is known
-	Train   []string         // initializers whose gradients are wanted; they become inputs
+	Train   []string         // initializers whose gradients are wanted; they become inputs. Inputs may be named, too
 	Loss    string           // the value, of one element, whose gradients are wanted
 	Outputs []string         // further values to give
 	Pool    *par.Pool
 	Warn    func(string)
+
+	// Guided lets only what is positive of a gradient go back through a rectifier: Relu, and Clip from 0 (guided
+	// backpropagation, Springenberg et al. 2015, arXiv:1412.6806). What comes out is for looking at, and no gradient.
+	Guided bool
 }
 
 // GradName is the name of the program's output that holds the gradient of the loss by a parameter.
@@ -53,7 +58,11 @@ func CompileTraining(m *onnx.Model, o TrainOptions) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
+	given := valueNames(inputs)
 	for _, name := range o.Train {
+		if slices.Contains(given, name) {
+			continue
+		}
 		t := m.Graph.Initializer(name)
 		if t == nil {
 			return nil, fmt.Errorf("there is no weight %q to train", name)
@@ -92,7 +101,12 @@ func CompileTraining(m *onnx.Model, o TrainOptions) (*Program, error) {
 	for i, name := range forward.names {
 		info[name] = r.info[i]
 	}
-	d := &differ{work: w, info: info, grads: map[string][]string{}}
+	for _, name := range o.Train {
+		if t := info[name].Type; t != onnx.Float && t != onnx.Double && !isHalf(t) {
+			return nil, fmt.Errorf("%q of type %v has no gradient", name, t)
+		}
+	}
+	d := &differ{work: w, info: info, grads: map[string][]string{}, guided: o.Guided}
 	if err := d.backward(o.Loss, o.Train); err != nil {
 		return nil, err
 	}
@@ -121,8 +135,9 @@ func CompileTraining(m *onnx.Model, o TrainOptions) (*Program, error) {
 // differ adds the backward nodes to a graph.
 type differ struct {
 	*work
-	info  map[string]op.Info
-	grads map[string][]string // by value: its gradients, one from each reader
+	info   map[string]op.Info
+	grads  map[string][]string // by value: its gradients, one from each reader
+	guided bool
 }
 
 // Add implements [op.GradTarget].
@@ -277,6 +292,9 @@ func (d *differ) node(n *onnx.Node, depends, stuck map[string]bool) error {
 			return errors.New("its shape depends on values, which training does not support")
 		}
 	}
+	if d.guided && d.rectifies(n) {
+		up[0] = d.Add(&onnx.Node{OpType: "Relu", Inputs: []string{up[0]}}, 1)[0]
+	}
 	g := op.MakeGrad(n, d.version(n), in, out, up, want, d)
 	if err := rule(g); err != nil {
 		return err
@@ -290,4 +308,19 @@ func (d *differ) node(n *onnx.Node, depends, stuck map[string]bool) error {
 		}
 	}
 	return nil
+}
+
+// rectifies reports whether a node cuts off what is negative: Relu, and Clip from 0 as ReLU6 is written.
+func (d *differ) rectifies(n *onnx.Node) bool {
+	switch {
+	case !isONNX(n.Domain):
+		return false
+	case n.OpType != "Clip":
+		return n.OpType == "Relu"
+	case len(n.Inputs) < 2:
+		a := n.Attr("min")
+		return a != nil && a.F == 0
+	}
+	lo := d.consts[n.Inputs[1]]
+	return lo != nil && lo.Type == onnx.Float && lo.Len() == 1 && lo.Float32s()[0] == 0
 }

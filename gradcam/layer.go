@@ -1,0 +1,171 @@
+package gradcam
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/onnxcnn/onnxcnn/backend"
+	"github.com/onnxcnn/onnxcnn/features"
+	"github.com/onnxcnn/onnxcnn/onnx"
+)
+
+// findLayer chooses the layer and checks that it gives maps.
+func (x *Explainer) findLayer() error {
+	layers, err := backend.Layers(x.m, map[string][]int{x.input: append([]int{x.batch()}, x.recipe.Shape()...)})
+	if err != nil {
+		return err
+	}
+	if x.o.Layer != "" {
+		x.layer, err = backend.FindLayer(layers, x.o.Layer)
+	} else {
+		x.layer, err = x.defaultLayer(layers)
+	}
+	if err != nil {
+		return err
+	}
+	l := x.layer
+	switch {
+	case l.Err != nil:
+		return fmt.Errorf("the network does not fit images of %v: %w", x.recipe.Shape(), l.Err)
+	case l.Shape == nil:
+		return fmt.Errorf("layer %d %q: its shape is not known for images of %v", l.Index, l.Name, x.recipe.Shape())
+	case len(l.Shape) != 4:
+		return fmt.Errorf("layer %d %q gives %v: a class activation map needs a layer with maps, [N,C,H,W]", l.Index, l.Name, l.Shape)
+	}
+	x.last = features.ChannelsLast(x.m, l.Output, x.recipe.Layout == "NHWC")
+	if h, w := x.extent(l.Shape); h*w == 1 {
+		x.warn(fmt.Sprintf("layer %d %q has one position only: its map is the same everywhere", l.Index, l.Name))
+	}
+	return nil
+}
+
+// extent returns height and width of the layer's output of that shape.
+func (x *Explainer) extent(shape []int) (h, w int) {
+	if x.last {
+		return shape[1], shape[2]
+	}
+	return shape[2], shape[3]
+}
+
+// resting are operators that the default layer is looked for before: they pool, move or rename.
+var resting = []string{"MaxPool", "AveragePool", "LpPool", "Transpose", "Identity", "Cast", "Dropout", "Pad"}
+
+// defaultLayer walks from the logits towards the input to the first value with spatial extent, and on over pooling.
+func (x *Explainer) defaultLayer(layers []backend.Layer) (backend.Layer, error) {
+	g := newGraph(x.m.Graph)
+	shapes := map[string][]int{}
+	for _, l := range layers {
+		if l.Err != nil {
+			return backend.Layer{}, fmt.Errorf("the network does not fit images of %v: %w", x.recipe.Shape(), l.Err)
+		}
+		shapes[l.Output] = l.Shape
+	}
+	spatial := func(value string) bool {
+		s := shapes[value]
+		return len(s) == 4 && (min(s[1], s[2]) > 1 && features.ChannelsLast(x.m, value, x.recipe.Layout == "NHWC") || min(s[2], s[3]) > 1)
+	}
+	found := ""
+	value := x.logits
+	for range len(g.node) + 1 {
+		n := g.node[value]
+		if n == nil || value == x.input {
+			break
+		}
+		if spatial(value) {
+			found = value
+			if !slices.Contains(resting, n.OpType) {
+				break
+			}
+		} else if found != "" && shapes[value] != nil {
+			break
+		}
+		value = g.dataInput(n)
+	}
+	for _, l := range layers {
+		if l.Output == found {
+			return l, nil
+		}
+	}
+	return backend.Layer{}, errors.New("the network has no layer with spatial extent before its classifier: name one")
+}
+
+// netGraph answers questions about a graph.
+type netGraph struct {
+	g         *onnx.Graph
+	node      map[string]*onnx.Node // by what it computes
+	weights   map[string]bool
+	constants map[string]bool // what is known of values
+	ofShapes  map[string]bool
+}
+
+func newGraph(g *onnx.Graph) *netGraph {
+	n := &netGraph{g: g, node: map[string]*onnx.Node{}, weights: map[string]bool{}, constants: map[string]bool{}, ofShapes: map[string]bool{}}
+	for _, t := range g.Initializers {
+		n.weights[t.Name] = true
+	}
+	for _, node := range g.Nodes {
+		for _, o := range node.Outputs {
+			if o != "" {
+				n.node[o] = node
+			}
+		}
+	}
+	return n
+}
+
+// constant reports whether a value depends on no input of the network.
+func (g *netGraph) constant(value string) bool {
+	if g.weights[value] {
+		return true
+	}
+	n := g.node[value]
+	if n == nil {
+		return false
+	}
+	known, seen := g.constants[value]
+	if !seen {
+		known = true
+		for in := range n.Uses() {
+			if known = g.constant(in); !known {
+				break
+			}
+		}
+		g.constants[value] = known
+	}
+	return known
+}
+
+// shapeOnly reports whether a value is computed from the shapes of others.
+func (g *netGraph) shapeOnly(value string) bool {
+	n := g.node[value]
+	if n == nil {
+		return false
+	}
+	if n.OpType == "Shape" || n.OpType == "Size" {
+		return true
+	}
+	known, seen := g.ofShapes[value]
+	if !seen {
+		for in := range n.Uses() {
+			if g.constant(in) {
+				continue
+			}
+			if known = g.shapeOnly(in); !known {
+				break
+			}
+		}
+		g.ofShapes[value] = known
+	}
+	return known
+}
+
+// dataInput returns the first input of a node that is neither constant nor a shape, "" if there is none.
+func (g *netGraph) dataInput(n *onnx.Node) string {
+	for _, in := range n.Inputs {
+		if in != "" && !g.constant(in) && !g.shapeOnly(in) {
+			return in
+		}
+	}
+	return ""
+}
