@@ -29,6 +29,7 @@ const (
 	HardSigmoid                // min(max(A*x+B, 0), 1)
 	HardSwish                  // x * min(max(A*x+B, 0), 1)
 	Silu                       // x/(1+exp(-x))
+	Gelu                       // x/2*erfc(-x/sqrt(2))
 )
 
 // Limits returns the bounds of an activation that is a mere limit; of the identity they are infinite.
@@ -48,7 +49,7 @@ var inf32 = float32(math.Inf(1))
 
 // String names the activation.
 func (a Activation) String() string {
-	names := [...]string{"Identity", "Relu", "Clip", "LeakyRelu", "Elu", "Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "Silu"}
+	names := [...]string{"Identity", "Relu", "Clip", "LeakyRelu", "Elu", "Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "Silu", "Gelu"}
 	if a.Kind < 0 || int(a.Kind) >= len(names) {
 		return fmt.Sprintf("activation(%d)", int(a.Kind))
 	}
@@ -63,11 +64,7 @@ func (t *Table) Apply(a Activation, x []float32) {
 	case Clip:
 		t.Clamp(x, x, a.A, a.B)
 	case LeakyRelu:
-		for i, v := range x {
-			if v < 0 {
-				x[i] = a.A * v
-			}
-		}
+		t.LeakyRelu(x, x, a.A)
 	case Elu:
 		for i, v := range x {
 			if v < 0 {
@@ -77,19 +74,16 @@ func (t *Table) Apply(a Activation, x []float32) {
 	case Sigmoid:
 		t.Sigmoid(x, x)
 	case Tanh:
-		for i, v := range x {
-			x[i] = TanhF(v)
-		}
+		t.Tanh(x, x)
 	case HardSigmoid:
-		for i, v := range x {
-			x[i] = clamp(a.A*v+a.B, 0, 1)
-		}
+		t.ScaleShift(x, x, a.A, a.B)
+		t.Clamp(x, x, 0, 1)
 	case HardSwish:
-		for i, v := range x {
-			x[i] = v * clamp(a.A*v+a.B, 0, 1)
-		}
+		t.HardSwish(x, x, a.A, a.B)
 	case Silu:
 		t.Silu(x, x)
+	case Gelu:
+		t.Gelu(x, x)
 	}
 }
 

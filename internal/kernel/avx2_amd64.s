@@ -3040,6 +3040,1554 @@ end:
 	VZEROUPPER
 	RET
 
+// func avx2Sigmoid(dst []float32, x []float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·avx2Sigmoid(SB), NOSPLIT, $0-48
+	MOVQ dst_base+0(FP), AX
+	MOVQ dst_len+8(FP), CX
+	MOVQ x_base+24(FP), DX
+
+wide:
+	CMPQ         CX, $0x10
+	JL           wideend
+	VMOVUPS      (DX), Y0
+	VMOVUPS      32(DX), Y1
+	VXORPS       avx2v80000000<>+0(SB), Y0, Y2
+	VXORPS       avx2v80000000<>+0(SB), Y1, Y3
+	VMOVUPS      avx2vc2ae0000<>+0(SB), Y4
+	VMOVUPS      avx2vc2ae0000<>+0(SB), Y5
+	VMAXPS       Y2, Y4, Y4
+	VMAXPS       Y3, Y5, Y5
+	VMOVUPS      avx2v42b00000<>+0(SB), Y2
+	VMOVUPS      avx2v42b00000<>+0(SB), Y3
+	VMINPS       Y4, Y2, Y2
+	VMINPS       Y5, Y3, Y3
+	VMOVUPS      avx2v4b400000<>+0(SB), Y4
+	VMOVUPS      avx2v4b400000<>+0(SB), Y5
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y2, Y4
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y3, Y5
+	VSUBPS       avx2v4b400000<>+0(SB), Y4, Y7
+	VSUBPS       avx2v4b400000<>+0(SB), Y5, Y8
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y7, Y2
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y8, Y3
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y7, Y2
+	VPSLLD       $0x17, Y4, Y4
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y8, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y2, Y2, Y7
+	VMULPS       Y3, Y3, Y8
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y9
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y10
+	VMOVUPS      avx2v3c091df0<>+0(SB), Y11
+	VMOVUPS      avx2v3c091df0<>+0(SB), Y12
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y7, Y9
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y8, Y10
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y7, Y11
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y8, Y12
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y7, Y9
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y8, Y10
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y7, Y11
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y8, Y12
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y7, Y9
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y8, Y10
+	VFMADD231PS  Y2, Y11, Y9
+	VFMADD231PS  Y3, Y12, Y10
+	VPADDD       Y4, Y9, Y9
+	VPADDD       Y5, Y10, Y10
+	VMOVUPS      avx2v3f800000<>+0(SB), Y2
+	VADDPS       Y2, Y9, Y9
+	VDIVPS       Y9, Y2, Y9
+	VADDPS       Y2, Y10, Y10
+	VDIVPS       Y10, Y2, Y10
+	VCMPPS       $0x01, avx2vc2b00000<>+0(SB), Y0, Y0
+	VANDNPS      Y9, Y0, Y9
+	VCMPPS       $0x01, avx2vc2b00000<>+0(SB), Y1, Y0
+	VANDNPS      Y10, Y0, Y10
+	VMOVUPS      Y9, (AX)
+	VMOVUPS      Y10, 32(AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x10, CX
+	JMP          wide
+
+wideend:
+vector:
+	CMPQ         CX, $0x08
+	JL           vectorend
+	VMOVUPS      (DX), Y0
+	VXORPS       avx2v80000000<>+0(SB), Y0, Y1
+	VMOVUPS      avx2vc2ae0000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y2
+	VMOVUPS      avx2v42b00000<>+0(SB), Y1
+	VMINPS       Y2, Y1, Y1
+	VMOVUPS      avx2v4b400000<>+0(SB), Y2
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y1, Y2
+	VSUBPS       avx2v4b400000<>+0(SB), Y2, Y3
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y3, Y1
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y3, Y1
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y1, Y1, Y3
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y4
+	VMOVUPS      avx2v3c091df0<>+0(SB), Y5
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y3, Y4
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y3, Y5
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y3, Y4
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y3, Y5
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y3, Y4
+	VFMADD231PS  Y1, Y5, Y4
+	VPADDD       Y2, Y4, Y4
+	VMOVUPS      avx2v3f800000<>+0(SB), Y1
+	VADDPS       Y1, Y4, Y4
+	VDIVPS       Y4, Y1, Y4
+	VCMPPS       $0x01, avx2vc2b00000<>+0(SB), Y0, Y0
+	VANDNPS      Y4, Y0, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x08, CX
+	JMP          vector
+
+vectorend:
+element:
+	CMPQ         CX, $0x01
+	JL           elementend
+	VMOVSS       (DX), X6
+	VXORPS       avx2v80000000<>+0(SB), Y6, Y0
+	VMOVUPS      avx2vc2ae0000<>+0(SB), Y1
+	VMAXPS       Y0, Y1, Y1
+	VMOVUPS      avx2v42b00000<>+0(SB), Y0
+	VMINPS       Y1, Y0, Y0
+	VMOVUPS      avx2v4b400000<>+0(SB), Y1
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y0, Y1
+	VSUBPS       avx2v4b400000<>+0(SB), Y1, Y2
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y2, Y0
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y2, Y0
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y0, Y0, Y2
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y3
+	VMOVUPS      avx2v3c091df0<>+0(SB), Y4
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y2, Y3
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y2, Y4
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y2, Y3
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y2, Y4
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y2, Y3
+	VFMADD231PS  Y0, Y4, Y3
+	VPADDD       Y1, Y3, Y3
+	VMOVUPS      avx2v3f800000<>+0(SB), Y0
+	VADDPS       Y0, Y3, Y3
+	VDIVPS       Y3, Y0, Y3
+	VCMPPS       $0x01, avx2vc2b00000<>+0(SB), Y6, Y0
+	VANDNPS      Y3, Y0, Y3
+	VMOVSS       X3, (AX)
+	ADDQ         $0x00000004, AX
+	ADDQ         $0x00000004, DX
+	SUBQ         $0x01, CX
+	JMP          element
+
+elementend:
+	VZEROUPPER
+	RET
+
+DATA avx2v80000000<>+0(SB)/4, $0x80000000
+DATA avx2v80000000<>+4(SB)/4, $0x80000000
+DATA avx2v80000000<>+8(SB)/4, $0x80000000
+DATA avx2v80000000<>+12(SB)/4, $0x80000000
+DATA avx2v80000000<>+16(SB)/4, $0x80000000
+DATA avx2v80000000<>+20(SB)/4, $0x80000000
+DATA avx2v80000000<>+24(SB)/4, $0x80000000
+DATA avx2v80000000<>+28(SB)/4, $0x80000000
+GLOBL avx2v80000000<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vc2ae0000<>+0(SB)/4, $0xc2ae0000
+DATA avx2vc2ae0000<>+4(SB)/4, $0xc2ae0000
+DATA avx2vc2ae0000<>+8(SB)/4, $0xc2ae0000
+DATA avx2vc2ae0000<>+12(SB)/4, $0xc2ae0000
+DATA avx2vc2ae0000<>+16(SB)/4, $0xc2ae0000
+DATA avx2vc2ae0000<>+20(SB)/4, $0xc2ae0000
+DATA avx2vc2ae0000<>+24(SB)/4, $0xc2ae0000
+DATA avx2vc2ae0000<>+28(SB)/4, $0xc2ae0000
+GLOBL avx2vc2ae0000<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v42b00000<>+0(SB)/4, $0x42b00000
+DATA avx2v42b00000<>+4(SB)/4, $0x42b00000
+DATA avx2v42b00000<>+8(SB)/4, $0x42b00000
+DATA avx2v42b00000<>+12(SB)/4, $0x42b00000
+DATA avx2v42b00000<>+16(SB)/4, $0x42b00000
+DATA avx2v42b00000<>+20(SB)/4, $0x42b00000
+DATA avx2v42b00000<>+24(SB)/4, $0x42b00000
+DATA avx2v42b00000<>+28(SB)/4, $0x42b00000
+GLOBL avx2v42b00000<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v4b400000<>+0(SB)/4, $0x4b400000
+DATA avx2v4b400000<>+4(SB)/4, $0x4b400000
+DATA avx2v4b400000<>+8(SB)/4, $0x4b400000
+DATA avx2v4b400000<>+12(SB)/4, $0x4b400000
+DATA avx2v4b400000<>+16(SB)/4, $0x4b400000
+DATA avx2v4b400000<>+20(SB)/4, $0x4b400000
+DATA avx2v4b400000<>+24(SB)/4, $0x4b400000
+DATA avx2v4b400000<>+28(SB)/4, $0x4b400000
+GLOBL avx2v4b400000<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
+DATA avx2v3fb8aa3b<>+4(SB)/4, $0x3fb8aa3b
+DATA avx2v3fb8aa3b<>+8(SB)/4, $0x3fb8aa3b
+DATA avx2v3fb8aa3b<>+12(SB)/4, $0x3fb8aa3b
+DATA avx2v3fb8aa3b<>+16(SB)/4, $0x3fb8aa3b
+DATA avx2v3fb8aa3b<>+20(SB)/4, $0x3fb8aa3b
+DATA avx2v3fb8aa3b<>+24(SB)/4, $0x3fb8aa3b
+DATA avx2v3fb8aa3b<>+28(SB)/4, $0x3fb8aa3b
+GLOBL avx2v3fb8aa3b<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3f318000<>+0(SB)/4, $0x3f318000
+DATA avx2v3f318000<>+4(SB)/4, $0x3f318000
+DATA avx2v3f318000<>+8(SB)/4, $0x3f318000
+DATA avx2v3f318000<>+12(SB)/4, $0x3f318000
+DATA avx2v3f318000<>+16(SB)/4, $0x3f318000
+DATA avx2v3f318000<>+20(SB)/4, $0x3f318000
+DATA avx2v3f318000<>+24(SB)/4, $0x3f318000
+DATA avx2v3f318000<>+28(SB)/4, $0x3f318000
+GLOBL avx2v3f318000<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vb95e8083<>+0(SB)/4, $0xb95e8083
+DATA avx2vb95e8083<>+4(SB)/4, $0xb95e8083
+DATA avx2vb95e8083<>+8(SB)/4, $0xb95e8083
+DATA avx2vb95e8083<>+12(SB)/4, $0xb95e8083
+DATA avx2vb95e8083<>+16(SB)/4, $0xb95e8083
+DATA avx2vb95e8083<>+20(SB)/4, $0xb95e8083
+DATA avx2vb95e8083<>+24(SB)/4, $0xb95e8083
+DATA avx2vb95e8083<>+28(SB)/4, $0xb95e8083
+GLOBL avx2vb95e8083<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3ab6da72<>+0(SB)/4, $0x3ab6da72
+DATA avx2v3ab6da72<>+4(SB)/4, $0x3ab6da72
+DATA avx2v3ab6da72<>+8(SB)/4, $0x3ab6da72
+DATA avx2v3ab6da72<>+12(SB)/4, $0x3ab6da72
+DATA avx2v3ab6da72<>+16(SB)/4, $0x3ab6da72
+DATA avx2v3ab6da72<>+20(SB)/4, $0x3ab6da72
+DATA avx2v3ab6da72<>+24(SB)/4, $0x3ab6da72
+DATA avx2v3ab6da72<>+28(SB)/4, $0x3ab6da72
+GLOBL avx2v3ab6da72<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3c091df0<>+0(SB)/4, $0x3c091df0
+DATA avx2v3c091df0<>+4(SB)/4, $0x3c091df0
+DATA avx2v3c091df0<>+8(SB)/4, $0x3c091df0
+DATA avx2v3c091df0<>+12(SB)/4, $0x3c091df0
+DATA avx2v3c091df0<>+16(SB)/4, $0x3c091df0
+DATA avx2v3c091df0<>+20(SB)/4, $0x3c091df0
+DATA avx2v3c091df0<>+24(SB)/4, $0x3c091df0
+DATA avx2v3c091df0<>+28(SB)/4, $0x3c091df0
+GLOBL avx2v3c091df0<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3d2aaa2f<>+0(SB)/4, $0x3d2aaa2f
+DATA avx2v3d2aaa2f<>+4(SB)/4, $0x3d2aaa2f
+DATA avx2v3d2aaa2f<>+8(SB)/4, $0x3d2aaa2f
+DATA avx2v3d2aaa2f<>+12(SB)/4, $0x3d2aaa2f
+DATA avx2v3d2aaa2f<>+16(SB)/4, $0x3d2aaa2f
+DATA avx2v3d2aaa2f<>+20(SB)/4, $0x3d2aaa2f
+DATA avx2v3d2aaa2f<>+24(SB)/4, $0x3d2aaa2f
+DATA avx2v3d2aaa2f<>+28(SB)/4, $0x3d2aaa2f
+GLOBL avx2v3d2aaa2f<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3e2aaa47<>+0(SB)/4, $0x3e2aaa47
+DATA avx2v3e2aaa47<>+4(SB)/4, $0x3e2aaa47
+DATA avx2v3e2aaa47<>+8(SB)/4, $0x3e2aaa47
+DATA avx2v3e2aaa47<>+12(SB)/4, $0x3e2aaa47
+DATA avx2v3e2aaa47<>+16(SB)/4, $0x3e2aaa47
+DATA avx2v3e2aaa47<>+20(SB)/4, $0x3e2aaa47
+DATA avx2v3e2aaa47<>+24(SB)/4, $0x3e2aaa47
+DATA avx2v3e2aaa47<>+28(SB)/4, $0x3e2aaa47
+GLOBL avx2v3e2aaa47<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3f000000<>+0(SB)/4, $0x3f000000
+DATA avx2v3f000000<>+4(SB)/4, $0x3f000000
+DATA avx2v3f000000<>+8(SB)/4, $0x3f000000
+DATA avx2v3f000000<>+12(SB)/4, $0x3f000000
+DATA avx2v3f000000<>+16(SB)/4, $0x3f000000
+DATA avx2v3f000000<>+20(SB)/4, $0x3f000000
+DATA avx2v3f000000<>+24(SB)/4, $0x3f000000
+DATA avx2v3f000000<>+28(SB)/4, $0x3f000000
+GLOBL avx2v3f000000<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3f800000<>+0(SB)/4, $0x3f800000
+DATA avx2v3f800000<>+4(SB)/4, $0x3f800000
+DATA avx2v3f800000<>+8(SB)/4, $0x3f800000
+DATA avx2v3f800000<>+12(SB)/4, $0x3f800000
+DATA avx2v3f800000<>+16(SB)/4, $0x3f800000
+DATA avx2v3f800000<>+20(SB)/4, $0x3f800000
+DATA avx2v3f800000<>+24(SB)/4, $0x3f800000
+DATA avx2v3f800000<>+28(SB)/4, $0x3f800000
+GLOBL avx2v3f800000<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vc2b00000<>+0(SB)/4, $0xc2b00000
+DATA avx2vc2b00000<>+4(SB)/4, $0xc2b00000
+DATA avx2vc2b00000<>+8(SB)/4, $0xc2b00000
+DATA avx2vc2b00000<>+12(SB)/4, $0xc2b00000
+DATA avx2vc2b00000<>+16(SB)/4, $0xc2b00000
+DATA avx2vc2b00000<>+20(SB)/4, $0xc2b00000
+DATA avx2vc2b00000<>+24(SB)/4, $0xc2b00000
+DATA avx2vc2b00000<>+28(SB)/4, $0xc2b00000
+GLOBL avx2vc2b00000<>(SB), RODATA|NOPTR, $32
+
+// func avx2Silu(dst []float32, x []float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·avx2Silu(SB), NOSPLIT, $0-48
+	MOVQ dst_base+0(FP), AX
+	MOVQ dst_len+8(FP), CX
+	MOVQ x_base+24(FP), DX
+
+wide:
+	CMPQ         CX, $0x10
+	JL           wideend
+	VMOVUPS      (DX), Y0
+	VMOVUPS      32(DX), Y1
+	VXORPS       avx2v80000000<>+0(SB), Y0, Y2
+	VXORPS       avx2v80000000<>+0(SB), Y1, Y3
+	VMOVUPS      avx2vc2ae0000<>+0(SB), Y4
+	VMOVUPS      avx2vc2ae0000<>+0(SB), Y5
+	VMAXPS       Y2, Y4, Y4
+	VMAXPS       Y3, Y5, Y5
+	VMOVUPS      avx2v42b00000<>+0(SB), Y2
+	VMOVUPS      avx2v42b00000<>+0(SB), Y3
+	VMINPS       Y4, Y2, Y2
+	VMINPS       Y5, Y3, Y3
+	VMOVUPS      avx2v4b400000<>+0(SB), Y4
+	VMOVUPS      avx2v4b400000<>+0(SB), Y5
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y2, Y4
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y3, Y5
+	VSUBPS       avx2v4b400000<>+0(SB), Y4, Y7
+	VSUBPS       avx2v4b400000<>+0(SB), Y5, Y8
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y7, Y2
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y8, Y3
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y7, Y2
+	VPSLLD       $0x17, Y4, Y4
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y8, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y2, Y2, Y7
+	VMULPS       Y3, Y3, Y8
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y9
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y10
+	VMOVUPS      avx2v3c091df0<>+0(SB), Y11
+	VMOVUPS      avx2v3c091df0<>+0(SB), Y12
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y7, Y9
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y8, Y10
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y7, Y11
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y8, Y12
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y7, Y9
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y8, Y10
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y7, Y11
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y8, Y12
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y7, Y9
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y8, Y10
+	VFMADD231PS  Y2, Y11, Y9
+	VFMADD231PS  Y3, Y12, Y10
+	VPADDD       Y4, Y9, Y9
+	VPADDD       Y5, Y10, Y10
+	VMOVUPS      avx2v3f800000<>+0(SB), Y2
+	VADDPS       Y2, Y9, Y9
+	VDIVPS       Y9, Y2, Y9
+	VADDPS       Y2, Y10, Y10
+	VDIVPS       Y10, Y2, Y10
+	VCMPPS       $0x01, avx2vc2b00000<>+0(SB), Y0, Y2
+	VANDNPS      Y9, Y2, Y9
+	VCMPPS       $0x01, avx2vc2b00000<>+0(SB), Y1, Y2
+	VANDNPS      Y10, Y2, Y10
+	VMULPS       Y0, Y9, Y9
+	VMULPS       Y1, Y10, Y10
+	VMOVUPS      Y9, (AX)
+	VMOVUPS      Y10, 32(AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x10, CX
+	JMP          wide
+
+wideend:
+vector:
+	CMPQ         CX, $0x08
+	JL           vectorend
+	VMOVUPS      (DX), Y0
+	VXORPS       avx2v80000000<>+0(SB), Y0, Y1
+	VMOVUPS      avx2vc2ae0000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y2
+	VMOVUPS      avx2v42b00000<>+0(SB), Y1
+	VMINPS       Y2, Y1, Y1
+	VMOVUPS      avx2v4b400000<>+0(SB), Y2
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y1, Y2
+	VSUBPS       avx2v4b400000<>+0(SB), Y2, Y3
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y3, Y1
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y3, Y1
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y1, Y1, Y3
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y4
+	VMOVUPS      avx2v3c091df0<>+0(SB), Y5
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y3, Y4
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y3, Y5
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y3, Y4
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y3, Y5
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y3, Y4
+	VFMADD231PS  Y1, Y5, Y4
+	VPADDD       Y2, Y4, Y4
+	VMOVUPS      avx2v3f800000<>+0(SB), Y1
+	VADDPS       Y1, Y4, Y4
+	VDIVPS       Y4, Y1, Y4
+	VCMPPS       $0x01, avx2vc2b00000<>+0(SB), Y0, Y1
+	VANDNPS      Y4, Y1, Y4
+	VMULPS       Y0, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x08, CX
+	JMP          vector
+
+vectorend:
+element:
+	CMPQ         CX, $0x01
+	JL           elementend
+	VMOVSS       (DX), X6
+	VXORPS       avx2v80000000<>+0(SB), Y6, Y0
+	VMOVUPS      avx2vc2ae0000<>+0(SB), Y1
+	VMAXPS       Y0, Y1, Y1
+	VMOVUPS      avx2v42b00000<>+0(SB), Y0
+	VMINPS       Y1, Y0, Y0
+	VMOVUPS      avx2v4b400000<>+0(SB), Y1
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y0, Y1
+	VSUBPS       avx2v4b400000<>+0(SB), Y1, Y2
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y2, Y0
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y2, Y0
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y0, Y0, Y2
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y3
+	VMOVUPS      avx2v3c091df0<>+0(SB), Y4
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y2, Y3
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y2, Y4
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y2, Y3
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y2, Y4
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y2, Y3
+	VFMADD231PS  Y0, Y4, Y3
+	VPADDD       Y1, Y3, Y3
+	VMOVUPS      avx2v3f800000<>+0(SB), Y0
+	VADDPS       Y0, Y3, Y3
+	VDIVPS       Y3, Y0, Y3
+	VCMPPS       $0x01, avx2vc2b00000<>+0(SB), Y6, Y0
+	VANDNPS      Y3, Y0, Y3
+	VMULPS       Y6, Y3, Y3
+	VMOVSS       X3, (AX)
+	ADDQ         $0x00000004, AX
+	ADDQ         $0x00000004, DX
+	SUBQ         $0x01, CX
+	JMP          element
+
+elementend:
+	VZEROUPPER
+	RET
+
+// func avx2Erf(dst []float32, x []float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·avx2Erf(SB), NOSPLIT, $0-48
+	MOVQ dst_base+0(FP), AX
+	MOVQ dst_len+8(FP), CX
+	MOVQ x_base+24(FP), DX
+
+wide:
+	CMPQ         CX, $0x10
+	JL           wideend
+	VMOVUPS      (DX), Y0
+	VMOVUPS      32(DX), Y1
+	VANDPS       avx2v7fffffff<>+0(SB), Y0, Y2
+	VANDPS       avx2v7fffffff<>+0(SB), Y1, Y3
+	VMOVUPS      avx2v40800000<>+0(SB), Y4
+	VMOVUPS      avx2v40800000<>+0(SB), Y5
+	VMINPS       Y2, Y4, Y4
+	VMINPS       Y3, Y5, Y5
+	VMULPS       Y4, Y4, Y2
+	VMULPS       Y5, Y5, Y3
+	VMOVUPS      avx2vb7b60353<>+0(SB), Y7
+	VMOVUPS      avx2vb7b60353<>+0(SB), Y8
+	VMOVUPS      avx2v39e7757e<>+0(SB), Y9
+	VMOVUPS      avx2v39e7757e<>+0(SB), Y10
+	VFMADD213PS  avx2vbb89cc7f<>+0(SB), Y2, Y7
+	VFMADD213PS  avx2vbb89cc7f<>+0(SB), Y3, Y8
+	VFMADD213PS  avx2v3cce85eb<>+0(SB), Y2, Y9
+	VFMADD213PS  avx2v3cce85eb<>+0(SB), Y3, Y10
+	VFMADD213PS  avx2vbdde0c68<>+0(SB), Y2, Y7
+	VFMADD213PS  avx2vbdde0c68<>+0(SB), Y3, Y8
+	VFMADD213PS  avx2vbf221a78<>+0(SB), Y2, Y9
+	VFMADD213PS  avx2vbf221a78<>+0(SB), Y3, Y10
+	VFMADD213PS  avx2vbf909616<>+0(SB), Y2, Y7
+	VFMADD213PS  avx2vbf909616<>+0(SB), Y3, Y8
+	VFMADD213PS  avx2v39459f6f<>+0(SB), Y2, Y9
+	VFMADD213PS  avx2v39459f6f<>+0(SB), Y3, Y10
+	VFMADD231PS  Y4, Y7, Y9
+	VFMADD231PS  Y5, Y8, Y10
+	VMOVUPS      avx2v4b400000<>+0(SB), Y2
+	VMOVUPS      avx2v4b400000<>+0(SB), Y3
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y9, Y2
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y10, Y3
+	VSUBPS       avx2v4b400000<>+0(SB), Y2, Y4
+	VSUBPS       avx2v4b400000<>+0(SB), Y3, Y5
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y4, Y9
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y5, Y10
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y4, Y9
+	VPSLLD       $0x17, Y2, Y2
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y5, Y10
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y9, Y9, Y4
+	VMULPS       Y10, Y10, Y5
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y7
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y8
+	VMOVUPS      avx2v3c091df0<>+0(SB), Y11
+	VMOVUPS      avx2v3c091df0<>+0(SB), Y12
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y4, Y7
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y5, Y8
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y4, Y11
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y5, Y12
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y4, Y7
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y5, Y8
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y4, Y11
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y5, Y12
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y4, Y7
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y5, Y8
+	VFMADD231PS  Y9, Y11, Y7
+	VFMADD231PS  Y10, Y12, Y8
+	VPADDD       Y2, Y7, Y7
+	VPADDD       Y3, Y8, Y8
+	VMOVUPS      avx2v3f800000<>+0(SB), Y2
+	VSUBPS       Y7, Y2, Y7
+	VSUBPS       Y8, Y2, Y8
+	VANDPS       avx2v80000000<>+0(SB), Y0, Y2
+	VXORPS       Y2, Y7, Y7
+	VANDPS       avx2v80000000<>+0(SB), Y1, Y2
+	VXORPS       Y2, Y8, Y8
+	VMULPS       Y0, Y0, Y2
+	VMULPS       Y1, Y1, Y3
+	VMULPS       Y2, Y2, Y4
+	VMULPS       Y3, Y3, Y5
+	VMOVUPS      avx2v38a5725e<>+0(SB), Y9
+	VMOVUPS      avx2v38a5725e<>+0(SB), Y10
+	VMOVUPS      avx2vba5242f2<>+0(SB), Y11
+	VMOVUPS      avx2vba5242f2<>+0(SB), Y12
+	VFMADD213PS  avx2v3baa0cfa<>+0(SB), Y4, Y9
+	VFMADD213PS  avx2v3baa0cfa<>+0(SB), Y5, Y10
+	VFMADD213PS  avx2vbcdbfdda<>+0(SB), Y4, Y11
+	VFMADD213PS  avx2vbcdbfdda<>+0(SB), Y5, Y12
+	VFMADD213PS  avx2v3de71690<>+0(SB), Y4, Y9
+	VFMADD213PS  avx2v3de71690<>+0(SB), Y5, Y10
+	VFMADD213PS  avx2vbec0939f<>+0(SB), Y4, Y11
+	VFMADD213PS  avx2vbec0939f<>+0(SB), Y5, Y12
+	VFMADD213PS  avx2v3f906ebb<>+0(SB), Y4, Y9
+	VFMADD213PS  avx2v3f906ebb<>+0(SB), Y5, Y10
+	VFMADD231PS  Y2, Y11, Y9
+	VFMADD231PS  Y3, Y12, Y10
+	VMULPS       Y0, Y9, Y9
+	VMULPS       Y1, Y10, Y10
+	VANDPS       avx2v7fffffff<>+0(SB), Y0, Y0
+	VANDPS       avx2v7fffffff<>+0(SB), Y1, Y1
+	VCMPPS       $0x02, avx2v3f800000<>+0(SB), Y0, Y0
+	VBLENDVPS    Y0, Y9, Y7, Y7
+	VCMPPS       $0x02, avx2v3f800000<>+0(SB), Y1, Y0
+	VBLENDVPS    Y0, Y10, Y8, Y8
+	VMOVUPS      Y7, (AX)
+	VMOVUPS      Y8, 32(AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x10, CX
+	JMP          wide
+
+wideend:
+vector:
+	CMPQ         CX, $0x08
+	JL           vectorend
+	VMOVUPS      (DX), Y0
+	VANDPS       avx2v7fffffff<>+0(SB), Y0, Y1
+	VMOVUPS      avx2v40800000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y2
+	VMULPS       Y2, Y2, Y1
+	VMOVUPS      avx2vb7b60353<>+0(SB), Y3
+	VMOVUPS      avx2v39e7757e<>+0(SB), Y4
+	VFMADD213PS  avx2vbb89cc7f<>+0(SB), Y1, Y3
+	VFMADD213PS  avx2v3cce85eb<>+0(SB), Y1, Y4
+	VFMADD213PS  avx2vbdde0c68<>+0(SB), Y1, Y3
+	VFMADD213PS  avx2vbf221a78<>+0(SB), Y1, Y4
+	VFMADD213PS  avx2vbf909616<>+0(SB), Y1, Y3
+	VFMADD213PS  avx2v39459f6f<>+0(SB), Y1, Y4
+	VFMADD231PS  Y2, Y3, Y4
+	VMOVUPS      avx2v4b400000<>+0(SB), Y1
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y4, Y1
+	VSUBPS       avx2v4b400000<>+0(SB), Y1, Y2
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y2, Y4
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y2, Y4
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y4, Y4, Y2
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y3
+	VMOVUPS      avx2v3c091df0<>+0(SB), Y5
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y2, Y3
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y2, Y5
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y2, Y3
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y2, Y5
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y2, Y3
+	VFMADD231PS  Y4, Y5, Y3
+	VPADDD       Y1, Y3, Y3
+	VMOVUPS      avx2v3f800000<>+0(SB), Y1
+	VSUBPS       Y3, Y1, Y3
+	VANDPS       avx2v80000000<>+0(SB), Y0, Y1
+	VXORPS       Y1, Y3, Y3
+	VMULPS       Y0, Y0, Y1
+	VMULPS       Y1, Y1, Y2
+	VMOVUPS      avx2v38a5725e<>+0(SB), Y4
+	VMOVUPS      avx2vba5242f2<>+0(SB), Y5
+	VFMADD213PS  avx2v3baa0cfa<>+0(SB), Y2, Y4
+	VFMADD213PS  avx2vbcdbfdda<>+0(SB), Y2, Y5
+	VFMADD213PS  avx2v3de71690<>+0(SB), Y2, Y4
+	VFMADD213PS  avx2vbec0939f<>+0(SB), Y2, Y5
+	VFMADD213PS  avx2v3f906ebb<>+0(SB), Y2, Y4
+	VFMADD231PS  Y1, Y5, Y4
+	VMULPS       Y0, Y4, Y4
+	VANDPS       avx2v7fffffff<>+0(SB), Y0, Y0
+	VCMPPS       $0x02, avx2v3f800000<>+0(SB), Y0, Y0
+	VBLENDVPS    Y0, Y4, Y3, Y3
+	VMOVUPS      Y3, (AX)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x08, CX
+	JMP          vector
+
+vectorend:
+element:
+	CMPQ         CX, $0x01
+	JL           elementend
+	VMOVSS       (DX), X6
+	VANDPS       avx2v7fffffff<>+0(SB), Y6, Y0
+	VMOVUPS      avx2v40800000<>+0(SB), Y1
+	VMINPS       Y0, Y1, Y1
+	VMULPS       Y1, Y1, Y0
+	VMOVUPS      avx2vb7b60353<>+0(SB), Y2
+	VMOVUPS      avx2v39e7757e<>+0(SB), Y3
+	VFMADD213PS  avx2vbb89cc7f<>+0(SB), Y0, Y2
+	VFMADD213PS  avx2v3cce85eb<>+0(SB), Y0, Y3
+	VFMADD213PS  avx2vbdde0c68<>+0(SB), Y0, Y2
+	VFMADD213PS  avx2vbf221a78<>+0(SB), Y0, Y3
+	VFMADD213PS  avx2vbf909616<>+0(SB), Y0, Y2
+	VFMADD213PS  avx2v39459f6f<>+0(SB), Y0, Y3
+	VFMADD231PS  Y1, Y2, Y3
+	VMOVUPS      avx2v4b400000<>+0(SB), Y0
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y3, Y0
+	VSUBPS       avx2v4b400000<>+0(SB), Y0, Y1
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y1, Y3
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y1, Y3
+	VPSLLD       $0x17, Y0, Y0
+	VMULPS       Y3, Y3, Y1
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y2
+	VMOVUPS      avx2v3c091df0<>+0(SB), Y4
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y1, Y2
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y1, Y4
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y1, Y2
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y1, Y4
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y1, Y2
+	VFMADD231PS  Y3, Y4, Y2
+	VPADDD       Y0, Y2, Y2
+	VMOVUPS      avx2v3f800000<>+0(SB), Y0
+	VSUBPS       Y2, Y0, Y2
+	VANDPS       avx2v80000000<>+0(SB), Y6, Y0
+	VXORPS       Y0, Y2, Y2
+	VMULPS       Y6, Y6, Y0
+	VMULPS       Y0, Y0, Y1
+	VMOVUPS      avx2v38a5725e<>+0(SB), Y3
+	VMOVUPS      avx2vba5242f2<>+0(SB), Y4
+	VFMADD213PS  avx2v3baa0cfa<>+0(SB), Y1, Y3
+	VFMADD213PS  avx2vbcdbfdda<>+0(SB), Y1, Y4
+	VFMADD213PS  avx2v3de71690<>+0(SB), Y1, Y3
+	VFMADD213PS  avx2vbec0939f<>+0(SB), Y1, Y4
+	VFMADD213PS  avx2v3f906ebb<>+0(SB), Y1, Y3
+	VFMADD231PS  Y0, Y4, Y3
+	VMULPS       Y6, Y3, Y3
+	VANDPS       avx2v7fffffff<>+0(SB), Y6, Y0
+	VCMPPS       $0x02, avx2v3f800000<>+0(SB), Y0, Y0
+	VBLENDVPS    Y0, Y3, Y2, Y2
+	VMOVSS       X2, (AX)
+	ADDQ         $0x00000004, AX
+	ADDQ         $0x00000004, DX
+	SUBQ         $0x01, CX
+	JMP          element
+
+elementend:
+	VZEROUPPER
+	RET
+
+DATA avx2v7fffffff<>+0(SB)/4, $0x7fffffff
+DATA avx2v7fffffff<>+4(SB)/4, $0x7fffffff
+DATA avx2v7fffffff<>+8(SB)/4, $0x7fffffff
+DATA avx2v7fffffff<>+12(SB)/4, $0x7fffffff
+DATA avx2v7fffffff<>+16(SB)/4, $0x7fffffff
+DATA avx2v7fffffff<>+20(SB)/4, $0x7fffffff
+DATA avx2v7fffffff<>+24(SB)/4, $0x7fffffff
+DATA avx2v7fffffff<>+28(SB)/4, $0x7fffffff
+GLOBL avx2v7fffffff<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v40800000<>+0(SB)/4, $0x40800000
+DATA avx2v40800000<>+4(SB)/4, $0x40800000
+DATA avx2v40800000<>+8(SB)/4, $0x40800000
+DATA avx2v40800000<>+12(SB)/4, $0x40800000
+DATA avx2v40800000<>+16(SB)/4, $0x40800000
+DATA avx2v40800000<>+20(SB)/4, $0x40800000
+DATA avx2v40800000<>+24(SB)/4, $0x40800000
+DATA avx2v40800000<>+28(SB)/4, $0x40800000
+GLOBL avx2v40800000<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vb7b60353<>+0(SB)/4, $0xb7b60353
+DATA avx2vb7b60353<>+4(SB)/4, $0xb7b60353
+DATA avx2vb7b60353<>+8(SB)/4, $0xb7b60353
+DATA avx2vb7b60353<>+12(SB)/4, $0xb7b60353
+DATA avx2vb7b60353<>+16(SB)/4, $0xb7b60353
+DATA avx2vb7b60353<>+20(SB)/4, $0xb7b60353
+DATA avx2vb7b60353<>+24(SB)/4, $0xb7b60353
+DATA avx2vb7b60353<>+28(SB)/4, $0xb7b60353
+GLOBL avx2vb7b60353<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v39e7757e<>+0(SB)/4, $0x39e7757e
+DATA avx2v39e7757e<>+4(SB)/4, $0x39e7757e
+DATA avx2v39e7757e<>+8(SB)/4, $0x39e7757e
+DATA avx2v39e7757e<>+12(SB)/4, $0x39e7757e
+DATA avx2v39e7757e<>+16(SB)/4, $0x39e7757e
+DATA avx2v39e7757e<>+20(SB)/4, $0x39e7757e
+DATA avx2v39e7757e<>+24(SB)/4, $0x39e7757e
+DATA avx2v39e7757e<>+28(SB)/4, $0x39e7757e
+GLOBL avx2v39e7757e<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vbb89cc7f<>+0(SB)/4, $0xbb89cc7f
+DATA avx2vbb89cc7f<>+4(SB)/4, $0xbb89cc7f
+DATA avx2vbb89cc7f<>+8(SB)/4, $0xbb89cc7f
+DATA avx2vbb89cc7f<>+12(SB)/4, $0xbb89cc7f
+DATA avx2vbb89cc7f<>+16(SB)/4, $0xbb89cc7f
+DATA avx2vbb89cc7f<>+20(SB)/4, $0xbb89cc7f
+DATA avx2vbb89cc7f<>+24(SB)/4, $0xbb89cc7f
+DATA avx2vbb89cc7f<>+28(SB)/4, $0xbb89cc7f
+GLOBL avx2vbb89cc7f<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3cce85eb<>+0(SB)/4, $0x3cce85eb
+DATA avx2v3cce85eb<>+4(SB)/4, $0x3cce85eb
+DATA avx2v3cce85eb<>+8(SB)/4, $0x3cce85eb
+DATA avx2v3cce85eb<>+12(SB)/4, $0x3cce85eb
+DATA avx2v3cce85eb<>+16(SB)/4, $0x3cce85eb
+DATA avx2v3cce85eb<>+20(SB)/4, $0x3cce85eb
+DATA avx2v3cce85eb<>+24(SB)/4, $0x3cce85eb
+DATA avx2v3cce85eb<>+28(SB)/4, $0x3cce85eb
+GLOBL avx2v3cce85eb<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vbdde0c68<>+0(SB)/4, $0xbdde0c68
+DATA avx2vbdde0c68<>+4(SB)/4, $0xbdde0c68
+DATA avx2vbdde0c68<>+8(SB)/4, $0xbdde0c68
+DATA avx2vbdde0c68<>+12(SB)/4, $0xbdde0c68
+DATA avx2vbdde0c68<>+16(SB)/4, $0xbdde0c68
+DATA avx2vbdde0c68<>+20(SB)/4, $0xbdde0c68
+DATA avx2vbdde0c68<>+24(SB)/4, $0xbdde0c68
+DATA avx2vbdde0c68<>+28(SB)/4, $0xbdde0c68
+GLOBL avx2vbdde0c68<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vbf221a78<>+0(SB)/4, $0xbf221a78
+DATA avx2vbf221a78<>+4(SB)/4, $0xbf221a78
+DATA avx2vbf221a78<>+8(SB)/4, $0xbf221a78
+DATA avx2vbf221a78<>+12(SB)/4, $0xbf221a78
+DATA avx2vbf221a78<>+16(SB)/4, $0xbf221a78
+DATA avx2vbf221a78<>+20(SB)/4, $0xbf221a78
+DATA avx2vbf221a78<>+24(SB)/4, $0xbf221a78
+DATA avx2vbf221a78<>+28(SB)/4, $0xbf221a78
+GLOBL avx2vbf221a78<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vbf909616<>+0(SB)/4, $0xbf909616
+DATA avx2vbf909616<>+4(SB)/4, $0xbf909616
+DATA avx2vbf909616<>+8(SB)/4, $0xbf909616
+DATA avx2vbf909616<>+12(SB)/4, $0xbf909616
+DATA avx2vbf909616<>+16(SB)/4, $0xbf909616
+DATA avx2vbf909616<>+20(SB)/4, $0xbf909616
+DATA avx2vbf909616<>+24(SB)/4, $0xbf909616
+DATA avx2vbf909616<>+28(SB)/4, $0xbf909616
+GLOBL avx2vbf909616<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v39459f6f<>+0(SB)/4, $0x39459f6f
+DATA avx2v39459f6f<>+4(SB)/4, $0x39459f6f
+DATA avx2v39459f6f<>+8(SB)/4, $0x39459f6f
+DATA avx2v39459f6f<>+12(SB)/4, $0x39459f6f
+DATA avx2v39459f6f<>+16(SB)/4, $0x39459f6f
+DATA avx2v39459f6f<>+20(SB)/4, $0x39459f6f
+DATA avx2v39459f6f<>+24(SB)/4, $0x39459f6f
+DATA avx2v39459f6f<>+28(SB)/4, $0x39459f6f
+GLOBL avx2v39459f6f<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v38a5725e<>+0(SB)/4, $0x38a5725e
+DATA avx2v38a5725e<>+4(SB)/4, $0x38a5725e
+DATA avx2v38a5725e<>+8(SB)/4, $0x38a5725e
+DATA avx2v38a5725e<>+12(SB)/4, $0x38a5725e
+DATA avx2v38a5725e<>+16(SB)/4, $0x38a5725e
+DATA avx2v38a5725e<>+20(SB)/4, $0x38a5725e
+DATA avx2v38a5725e<>+24(SB)/4, $0x38a5725e
+DATA avx2v38a5725e<>+28(SB)/4, $0x38a5725e
+GLOBL avx2v38a5725e<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vba5242f2<>+0(SB)/4, $0xba5242f2
+DATA avx2vba5242f2<>+4(SB)/4, $0xba5242f2
+DATA avx2vba5242f2<>+8(SB)/4, $0xba5242f2
+DATA avx2vba5242f2<>+12(SB)/4, $0xba5242f2
+DATA avx2vba5242f2<>+16(SB)/4, $0xba5242f2
+DATA avx2vba5242f2<>+20(SB)/4, $0xba5242f2
+DATA avx2vba5242f2<>+24(SB)/4, $0xba5242f2
+DATA avx2vba5242f2<>+28(SB)/4, $0xba5242f2
+GLOBL avx2vba5242f2<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3baa0cfa<>+0(SB)/4, $0x3baa0cfa
+DATA avx2v3baa0cfa<>+4(SB)/4, $0x3baa0cfa
+DATA avx2v3baa0cfa<>+8(SB)/4, $0x3baa0cfa
+DATA avx2v3baa0cfa<>+12(SB)/4, $0x3baa0cfa
+DATA avx2v3baa0cfa<>+16(SB)/4, $0x3baa0cfa
+DATA avx2v3baa0cfa<>+20(SB)/4, $0x3baa0cfa
+DATA avx2v3baa0cfa<>+24(SB)/4, $0x3baa0cfa
+DATA avx2v3baa0cfa<>+28(SB)/4, $0x3baa0cfa
+GLOBL avx2v3baa0cfa<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vbcdbfdda<>+0(SB)/4, $0xbcdbfdda
+DATA avx2vbcdbfdda<>+4(SB)/4, $0xbcdbfdda
+DATA avx2vbcdbfdda<>+8(SB)/4, $0xbcdbfdda
+DATA avx2vbcdbfdda<>+12(SB)/4, $0xbcdbfdda
+DATA avx2vbcdbfdda<>+16(SB)/4, $0xbcdbfdda
+DATA avx2vbcdbfdda<>+20(SB)/4, $0xbcdbfdda
+DATA avx2vbcdbfdda<>+24(SB)/4, $0xbcdbfdda
+DATA avx2vbcdbfdda<>+28(SB)/4, $0xbcdbfdda
+GLOBL avx2vbcdbfdda<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3de71690<>+0(SB)/4, $0x3de71690
+DATA avx2v3de71690<>+4(SB)/4, $0x3de71690
+DATA avx2v3de71690<>+8(SB)/4, $0x3de71690
+DATA avx2v3de71690<>+12(SB)/4, $0x3de71690
+DATA avx2v3de71690<>+16(SB)/4, $0x3de71690
+DATA avx2v3de71690<>+20(SB)/4, $0x3de71690
+DATA avx2v3de71690<>+24(SB)/4, $0x3de71690
+DATA avx2v3de71690<>+28(SB)/4, $0x3de71690
+GLOBL avx2v3de71690<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vbec0939f<>+0(SB)/4, $0xbec0939f
+DATA avx2vbec0939f<>+4(SB)/4, $0xbec0939f
+DATA avx2vbec0939f<>+8(SB)/4, $0xbec0939f
+DATA avx2vbec0939f<>+12(SB)/4, $0xbec0939f
+DATA avx2vbec0939f<>+16(SB)/4, $0xbec0939f
+DATA avx2vbec0939f<>+20(SB)/4, $0xbec0939f
+DATA avx2vbec0939f<>+24(SB)/4, $0xbec0939f
+DATA avx2vbec0939f<>+28(SB)/4, $0xbec0939f
+GLOBL avx2vbec0939f<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3f906ebb<>+0(SB)/4, $0x3f906ebb
+DATA avx2v3f906ebb<>+4(SB)/4, $0x3f906ebb
+DATA avx2v3f906ebb<>+8(SB)/4, $0x3f906ebb
+DATA avx2v3f906ebb<>+12(SB)/4, $0x3f906ebb
+DATA avx2v3f906ebb<>+16(SB)/4, $0x3f906ebb
+DATA avx2v3f906ebb<>+20(SB)/4, $0x3f906ebb
+DATA avx2v3f906ebb<>+24(SB)/4, $0x3f906ebb
+DATA avx2v3f906ebb<>+28(SB)/4, $0x3f906ebb
+GLOBL avx2v3f906ebb<>(SB), RODATA|NOPTR, $32
+
+// func avx2Tanh(dst []float32, x []float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·avx2Tanh(SB), NOSPLIT, $0-48
+	MOVQ dst_base+0(FP), AX
+	MOVQ dst_len+8(FP), CX
+	MOVQ x_base+24(FP), DX
+
+wide:
+	CMPQ         CX, $0x10
+	JL           wideend
+	VMOVUPS      (DX), Y0
+	VMOVUPS      32(DX), Y1
+	VANDPS       avx2v7fffffff<>+0(SB), Y0, Y2
+	VANDPS       avx2v7fffffff<>+0(SB), Y1, Y3
+	VMOVUPS      avx2v41200000<>+0(SB), Y4
+	VMOVUPS      avx2v41200000<>+0(SB), Y5
+	VMINPS       Y2, Y4, Y4
+	VMINPS       Y3, Y5, Y5
+	VMULPS       avx2v40000000<>+0(SB), Y4, Y2
+	VMULPS       avx2v40000000<>+0(SB), Y5, Y3
+	VMOVUPS      avx2v4b400000<>+0(SB), Y4
+	VMOVUPS      avx2v4b400000<>+0(SB), Y5
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y2, Y4
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y3, Y5
+	VSUBPS       avx2v4b400000<>+0(SB), Y4, Y7
+	VSUBPS       avx2v4b400000<>+0(SB), Y5, Y8
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y7, Y2
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y8, Y3
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y7, Y2
+	VPSLLD       $0x17, Y4, Y4
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y8, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y2, Y2, Y7
+	VMULPS       Y3, Y3, Y8
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y9
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y10
+	VMOVUPS      avx2v3c091df0<>+0(SB), Y11
+	VMOVUPS      avx2v3c091df0<>+0(SB), Y12
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y7, Y9
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y8, Y10
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y7, Y11
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y8, Y12
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y7, Y9
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y8, Y10
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y7, Y11
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y8, Y12
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y7, Y9
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y8, Y10
+	VFMADD231PS  Y2, Y11, Y9
+	VFMADD231PS  Y3, Y12, Y10
+	VPADDD       Y4, Y9, Y9
+	VPADDD       Y5, Y10, Y10
+	VMOVUPS      avx2v40000000<>+0(SB), Y2
+	VADDPS       avx2v3f800000<>+0(SB), Y9, Y9
+	VDIVPS       Y9, Y2, Y9
+	VADDPS       avx2v3f800000<>+0(SB), Y10, Y10
+	VDIVPS       Y10, Y2, Y10
+	VMOVUPS      avx2v3f800000<>+0(SB), Y2
+	VSUBPS       Y9, Y2, Y9
+	VSUBPS       Y10, Y2, Y10
+	VANDPS       avx2v80000000<>+0(SB), Y0, Y2
+	VXORPS       Y2, Y9, Y9
+	VANDPS       avx2v80000000<>+0(SB), Y1, Y2
+	VXORPS       Y2, Y10, Y10
+	VMULPS       Y0, Y0, Y2
+	VMULPS       Y1, Y1, Y3
+	VMULPS       Y2, Y2, Y4
+	VMULPS       Y3, Y3, Y5
+	VMOVUPS      avx2vbbbb55fb<>+0(SB), Y7
+	VMOVUPS      avx2vbbbb55fb<>+0(SB), Y8
+	VMOVUPS      avx2v3ca92b67<>+0(SB), Y11
+	VMOVUPS      avx2v3ca92b67<>+0(SB), Y12
+	VFMADD213PS  avx2vbd5c2224<>+0(SB), Y4, Y7
+	VFMADD213PS  avx2vbd5c2224<>+0(SB), Y5, Y8
+	VFMADD213PS  avx2v3e0883b4<>+0(SB), Y4, Y11
+	VFMADD213PS  avx2v3e0883b4<>+0(SB), Y5, Y12
+	VFMADD213PS  avx2vbeaaaa9a<>+0(SB), Y4, Y7
+	VFMADD213PS  avx2vbeaaaa9a<>+0(SB), Y5, Y8
+	VFMADD231PS  Y2, Y11, Y7
+	VFMADD231PS  Y3, Y12, Y8
+	VMULPS       Y0, Y0, Y2
+	VMULPS       Y1, Y1, Y3
+	VMULPS       Y0, Y2, Y2
+	VFMADD213PS  Y0, Y2, Y7
+	VMULPS       Y1, Y3, Y3
+	VFMADD213PS  Y1, Y3, Y8
+	VANDPS       avx2v7fffffff<>+0(SB), Y0, Y0
+	VANDPS       avx2v7fffffff<>+0(SB), Y1, Y1
+	VCMPPS       $0x01, avx2v3f200000<>+0(SB), Y0, Y0
+	VBLENDVPS    Y0, Y7, Y9, Y9
+	VCMPPS       $0x01, avx2v3f200000<>+0(SB), Y1, Y0
+	VBLENDVPS    Y0, Y8, Y10, Y10
+	VMOVUPS      Y9, (AX)
+	VMOVUPS      Y10, 32(AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x10, CX
+	JMP          wide
+
+wideend:
+vector:
+	CMPQ         CX, $0x08
+	JL           vectorend
+	VMOVUPS      (DX), Y0
+	VANDPS       avx2v7fffffff<>+0(SB), Y0, Y1
+	VMOVUPS      avx2v41200000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y2
+	VMULPS       avx2v40000000<>+0(SB), Y2, Y1
+	VMOVUPS      avx2v4b400000<>+0(SB), Y2
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y1, Y2
+	VSUBPS       avx2v4b400000<>+0(SB), Y2, Y3
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y3, Y1
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y3, Y1
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y1, Y1, Y3
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y4
+	VMOVUPS      avx2v3c091df0<>+0(SB), Y5
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y3, Y4
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y3, Y5
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y3, Y4
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y3, Y5
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y3, Y4
+	VFMADD231PS  Y1, Y5, Y4
+	VPADDD       Y2, Y4, Y4
+	VMOVUPS      avx2v40000000<>+0(SB), Y1
+	VADDPS       avx2v3f800000<>+0(SB), Y4, Y4
+	VDIVPS       Y4, Y1, Y4
+	VMOVUPS      avx2v3f800000<>+0(SB), Y1
+	VSUBPS       Y4, Y1, Y4
+	VANDPS       avx2v80000000<>+0(SB), Y0, Y1
+	VXORPS       Y1, Y4, Y4
+	VMULPS       Y0, Y0, Y1
+	VMULPS       Y1, Y1, Y2
+	VMOVUPS      avx2vbbbb55fb<>+0(SB), Y3
+	VMOVUPS      avx2v3ca92b67<>+0(SB), Y5
+	VFMADD213PS  avx2vbd5c2224<>+0(SB), Y2, Y3
+	VFMADD213PS  avx2v3e0883b4<>+0(SB), Y2, Y5
+	VFMADD213PS  avx2vbeaaaa9a<>+0(SB), Y2, Y3
+	VFMADD231PS  Y1, Y5, Y3
+	VMULPS       Y0, Y0, Y1
+	VMULPS       Y0, Y1, Y1
+	VFMADD213PS  Y0, Y1, Y3
+	VANDPS       avx2v7fffffff<>+0(SB), Y0, Y0
+	VCMPPS       $0x01, avx2v3f200000<>+0(SB), Y0, Y0
+	VBLENDVPS    Y0, Y3, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x08, CX
+	JMP          vector
+
+vectorend:
+element:
+	CMPQ         CX, $0x01
+	JL           elementend
+	VMOVSS       (DX), X6
+	VANDPS       avx2v7fffffff<>+0(SB), Y6, Y0
+	VMOVUPS      avx2v41200000<>+0(SB), Y1
+	VMINPS       Y0, Y1, Y1
+	VMULPS       avx2v40000000<>+0(SB), Y1, Y0
+	VMOVUPS      avx2v4b400000<>+0(SB), Y1
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y0, Y1
+	VSUBPS       avx2v4b400000<>+0(SB), Y1, Y2
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y2, Y0
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y2, Y0
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y0, Y0, Y2
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y3
+	VMOVUPS      avx2v3c091df0<>+0(SB), Y4
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y2, Y3
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y2, Y4
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y2, Y3
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y2, Y4
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y2, Y3
+	VFMADD231PS  Y0, Y4, Y3
+	VPADDD       Y1, Y3, Y3
+	VMOVUPS      avx2v40000000<>+0(SB), Y0
+	VADDPS       avx2v3f800000<>+0(SB), Y3, Y3
+	VDIVPS       Y3, Y0, Y3
+	VMOVUPS      avx2v3f800000<>+0(SB), Y0
+	VSUBPS       Y3, Y0, Y3
+	VANDPS       avx2v80000000<>+0(SB), Y6, Y0
+	VXORPS       Y0, Y3, Y3
+	VMULPS       Y6, Y6, Y0
+	VMULPS       Y0, Y0, Y1
+	VMOVUPS      avx2vbbbb55fb<>+0(SB), Y2
+	VMOVUPS      avx2v3ca92b67<>+0(SB), Y4
+	VFMADD213PS  avx2vbd5c2224<>+0(SB), Y1, Y2
+	VFMADD213PS  avx2v3e0883b4<>+0(SB), Y1, Y4
+	VFMADD213PS  avx2vbeaaaa9a<>+0(SB), Y1, Y2
+	VFMADD231PS  Y0, Y4, Y2
+	VMULPS       Y6, Y6, Y0
+	VMULPS       Y6, Y0, Y0
+	VFMADD213PS  Y6, Y0, Y2
+	VANDPS       avx2v7fffffff<>+0(SB), Y6, Y0
+	VCMPPS       $0x01, avx2v3f200000<>+0(SB), Y0, Y0
+	VBLENDVPS    Y0, Y2, Y3, Y3
+	VMOVSS       X3, (AX)
+	ADDQ         $0x00000004, AX
+	ADDQ         $0x00000004, DX
+	SUBQ         $0x01, CX
+	JMP          element
+
+elementend:
+	VZEROUPPER
+	RET
+
+DATA avx2v41200000<>+0(SB)/4, $0x41200000
+DATA avx2v41200000<>+4(SB)/4, $0x41200000
+DATA avx2v41200000<>+8(SB)/4, $0x41200000
+DATA avx2v41200000<>+12(SB)/4, $0x41200000
+DATA avx2v41200000<>+16(SB)/4, $0x41200000
+DATA avx2v41200000<>+20(SB)/4, $0x41200000
+DATA avx2v41200000<>+24(SB)/4, $0x41200000
+DATA avx2v41200000<>+28(SB)/4, $0x41200000
+GLOBL avx2v41200000<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v40000000<>+0(SB)/4, $0x40000000
+DATA avx2v40000000<>+4(SB)/4, $0x40000000
+DATA avx2v40000000<>+8(SB)/4, $0x40000000
+DATA avx2v40000000<>+12(SB)/4, $0x40000000
+DATA avx2v40000000<>+16(SB)/4, $0x40000000
+DATA avx2v40000000<>+20(SB)/4, $0x40000000
+DATA avx2v40000000<>+24(SB)/4, $0x40000000
+DATA avx2v40000000<>+28(SB)/4, $0x40000000
+GLOBL avx2v40000000<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vbbbb55fb<>+0(SB)/4, $0xbbbb55fb
+DATA avx2vbbbb55fb<>+4(SB)/4, $0xbbbb55fb
+DATA avx2vbbbb55fb<>+8(SB)/4, $0xbbbb55fb
+DATA avx2vbbbb55fb<>+12(SB)/4, $0xbbbb55fb
+DATA avx2vbbbb55fb<>+16(SB)/4, $0xbbbb55fb
+DATA avx2vbbbb55fb<>+20(SB)/4, $0xbbbb55fb
+DATA avx2vbbbb55fb<>+24(SB)/4, $0xbbbb55fb
+DATA avx2vbbbb55fb<>+28(SB)/4, $0xbbbb55fb
+GLOBL avx2vbbbb55fb<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3ca92b67<>+0(SB)/4, $0x3ca92b67
+DATA avx2v3ca92b67<>+4(SB)/4, $0x3ca92b67
+DATA avx2v3ca92b67<>+8(SB)/4, $0x3ca92b67
+DATA avx2v3ca92b67<>+12(SB)/4, $0x3ca92b67
+DATA avx2v3ca92b67<>+16(SB)/4, $0x3ca92b67
+DATA avx2v3ca92b67<>+20(SB)/4, $0x3ca92b67
+DATA avx2v3ca92b67<>+24(SB)/4, $0x3ca92b67
+DATA avx2v3ca92b67<>+28(SB)/4, $0x3ca92b67
+GLOBL avx2v3ca92b67<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vbd5c2224<>+0(SB)/4, $0xbd5c2224
+DATA avx2vbd5c2224<>+4(SB)/4, $0xbd5c2224
+DATA avx2vbd5c2224<>+8(SB)/4, $0xbd5c2224
+DATA avx2vbd5c2224<>+12(SB)/4, $0xbd5c2224
+DATA avx2vbd5c2224<>+16(SB)/4, $0xbd5c2224
+DATA avx2vbd5c2224<>+20(SB)/4, $0xbd5c2224
+DATA avx2vbd5c2224<>+24(SB)/4, $0xbd5c2224
+DATA avx2vbd5c2224<>+28(SB)/4, $0xbd5c2224
+GLOBL avx2vbd5c2224<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3e0883b4<>+0(SB)/4, $0x3e0883b4
+DATA avx2v3e0883b4<>+4(SB)/4, $0x3e0883b4
+DATA avx2v3e0883b4<>+8(SB)/4, $0x3e0883b4
+DATA avx2v3e0883b4<>+12(SB)/4, $0x3e0883b4
+DATA avx2v3e0883b4<>+16(SB)/4, $0x3e0883b4
+DATA avx2v3e0883b4<>+20(SB)/4, $0x3e0883b4
+DATA avx2v3e0883b4<>+24(SB)/4, $0x3e0883b4
+DATA avx2v3e0883b4<>+28(SB)/4, $0x3e0883b4
+GLOBL avx2v3e0883b4<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vbeaaaa9a<>+0(SB)/4, $0xbeaaaa9a
+DATA avx2vbeaaaa9a<>+4(SB)/4, $0xbeaaaa9a
+DATA avx2vbeaaaa9a<>+8(SB)/4, $0xbeaaaa9a
+DATA avx2vbeaaaa9a<>+12(SB)/4, $0xbeaaaa9a
+DATA avx2vbeaaaa9a<>+16(SB)/4, $0xbeaaaa9a
+DATA avx2vbeaaaa9a<>+20(SB)/4, $0xbeaaaa9a
+DATA avx2vbeaaaa9a<>+24(SB)/4, $0xbeaaaa9a
+DATA avx2vbeaaaa9a<>+28(SB)/4, $0xbeaaaa9a
+GLOBL avx2vbeaaaa9a<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3f200000<>+0(SB)/4, $0x3f200000
+DATA avx2v3f200000<>+4(SB)/4, $0x3f200000
+DATA avx2v3f200000<>+8(SB)/4, $0x3f200000
+DATA avx2v3f200000<>+12(SB)/4, $0x3f200000
+DATA avx2v3f200000<>+16(SB)/4, $0x3f200000
+DATA avx2v3f200000<>+20(SB)/4, $0x3f200000
+DATA avx2v3f200000<>+24(SB)/4, $0x3f200000
+DATA avx2v3f200000<>+28(SB)/4, $0x3f200000
+GLOBL avx2v3f200000<>(SB), RODATA|NOPTR, $32
+
+// func avx2Gelu(dst []float32, x []float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·avx2Gelu(SB), NOSPLIT, $0-48
+	MOVQ dst_base+0(FP), AX
+	MOVQ dst_len+8(FP), CX
+	MOVQ x_base+24(FP), DX
+
+wide:
+	CMPQ         CX, $0x10
+	JL           wideend
+	VMOVUPS      (DX), Y0
+	VMOVUPS      32(DX), Y1
+	VMULPS       avx2v3f3504f3<>+0(SB), Y0, Y2
+	VMULPS       avx2v3f3504f3<>+0(SB), Y1, Y3
+	VANDPS       avx2v7fffffff<>+0(SB), Y2, Y2
+	VANDPS       avx2v7fffffff<>+0(SB), Y3, Y3
+	VMOVUPS      avx2v40900000<>+0(SB), Y5
+	VMOVUPS      avx2v40900000<>+0(SB), Y6
+	VMINPS       Y2, Y5, Y5
+	VMINPS       Y3, Y6, Y6
+	VMULPS       Y5, Y5, Y2
+	VMULPS       Y6, Y6, Y3
+	VMOVUPS      avx2v35b9abc6<>+0(SB), Y7
+	VMOVUPS      avx2v35b9abc6<>+0(SB), Y8
+	VMOVUPS      avx2vb82bbde5<>+0(SB), Y9
+	VMOVUPS      avx2vb82bbde5<>+0(SB), Y10
+	VFMADD213PS  avx2v3a10f7a0<>+0(SB), Y2, Y7
+	VFMADD213PS  avx2v3a10f7a0<>+0(SB), Y3, Y8
+	VFMADD213PS  avx2vbb952535<>+0(SB), Y2, Y9
+	VFMADD213PS  avx2vbb952535<>+0(SB), Y3, Y10
+	VFMADD213PS  avx2v3cd38bba<>+0(SB), Y2, Y7
+	VFMADD213PS  avx2v3cd38bba<>+0(SB), Y3, Y8
+	VFMADD213PS  avx2vbddf4570<>+0(SB), Y2, Y9
+	VFMADD213PS  avx2vbddf4570<>+0(SB), Y3, Y10
+	VFMADD213PS  avx2vbf2209ab<>+0(SB), Y2, Y7
+	VFMADD213PS  avx2vbf2209ab<>+0(SB), Y3, Y8
+	VFMADD213PS  avx2vbf9095a9<>+0(SB), Y2, Y9
+	VFMADD213PS  avx2vbf9095a9<>+0(SB), Y3, Y10
+	VFMADD213PS  avx2v39232efd<>+0(SB), Y2, Y7
+	VFMADD213PS  avx2v39232efd<>+0(SB), Y3, Y8
+	VFMADD231PS  Y5, Y9, Y7
+	VFMADD231PS  Y6, Y10, Y8
+	VMOVUPS      avx2v4b400000<>+0(SB), Y2
+	VMOVUPS      avx2v4b400000<>+0(SB), Y3
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y7, Y2
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y8, Y3
+	VSUBPS       avx2v4b400000<>+0(SB), Y2, Y5
+	VSUBPS       avx2v4b400000<>+0(SB), Y3, Y6
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y5, Y7
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y6, Y8
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y5, Y7
+	VPSLLD       $0x17, Y2, Y2
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y6, Y8
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y7, Y7, Y5
+	VMULPS       Y8, Y8, Y6
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y9
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y10
+	VMOVUPS      avx2v3c091df0<>+0(SB), Y11
+	VMOVUPS      avx2v3c091df0<>+0(SB), Y12
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y5, Y9
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y6, Y10
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y5, Y11
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y6, Y12
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y5, Y9
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y6, Y10
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y5, Y11
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y6, Y12
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y5, Y9
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y6, Y10
+	VFMADD231PS  Y7, Y11, Y9
+	VFMADD231PS  Y8, Y12, Y10
+	VPADDD       Y2, Y9, Y9
+	VPADDD       Y3, Y10, Y10
+	VCMPPS       $0x01, avx2vc0cba591<>+0(SB), Y0, Y2
+	VANDNPS      Y9, Y2, Y9
+	VCMPPS       $0x01, avx2vc0cba591<>+0(SB), Y1, Y2
+	VANDNPS      Y10, Y2, Y10
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      avx2v40000000<>+0(SB), Y3
+	VMOVUPS      avx2v40000000<>+0(SB), Y5
+	VSUBPS       Y9, Y3, Y3
+	VCMPPS       $0x01, Y0, Y2, Y6
+	VBLENDVPS    Y6, Y3, Y9, Y9
+	VSUBPS       Y10, Y5, Y5
+	VCMPPS       $0x01, Y1, Y2, Y2
+	VBLENDVPS    Y2, Y5, Y10, Y10
+	VMULPS       avx2v3f3504f3<>+0(SB), Y0, Y2
+	VMULPS       avx2v3f3504f3<>+0(SB), Y1, Y3
+	VMULPS       Y2, Y2, Y2
+	VMULPS       Y3, Y3, Y3
+	VMULPS       Y2, Y2, Y5
+	VMULPS       Y3, Y3, Y6
+	VMOVUPS      avx2v38a5725e<>+0(SB), Y7
+	VMOVUPS      avx2v38a5725e<>+0(SB), Y8
+	VMOVUPS      avx2vba5242f2<>+0(SB), Y11
+	VMOVUPS      avx2vba5242f2<>+0(SB), Y12
+	VFMADD213PS  avx2v3baa0cfa<>+0(SB), Y5, Y7
+	VFMADD213PS  avx2v3baa0cfa<>+0(SB), Y6, Y8
+	VFMADD213PS  avx2vbcdbfdda<>+0(SB), Y5, Y11
+	VFMADD213PS  avx2vbcdbfdda<>+0(SB), Y6, Y12
+	VFMADD213PS  avx2v3de71690<>+0(SB), Y5, Y7
+	VFMADD213PS  avx2v3de71690<>+0(SB), Y6, Y8
+	VFMADD213PS  avx2vbec0939f<>+0(SB), Y5, Y11
+	VFMADD213PS  avx2vbec0939f<>+0(SB), Y6, Y12
+	VFMADD213PS  avx2v3f906ebb<>+0(SB), Y5, Y7
+	VFMADD213PS  avx2v3f906ebb<>+0(SB), Y6, Y8
+	VFMADD231PS  Y2, Y11, Y7
+	VFMADD231PS  Y3, Y12, Y8
+	VMULPS       avx2v3f3504f3<>+0(SB), Y0, Y2
+	VMULPS       avx2v3f3504f3<>+0(SB), Y1, Y3
+	VMOVUPS      avx2v3f800000<>+0(SB), Y5
+	VFMADD213PS  Y5, Y2, Y7
+	VFMADD213PS  Y5, Y3, Y8
+	VANDPS       avx2v7fffffff<>+0(SB), Y0, Y2
+	VANDPS       avx2v7fffffff<>+0(SB), Y1, Y3
+	VCMPPS       $0x02, avx2v3fb504f3<>+0(SB), Y2, Y2
+	VBLENDVPS    Y2, Y7, Y9, Y9
+	VCMPPS       $0x02, avx2v3fb504f3<>+0(SB), Y3, Y2
+	VBLENDVPS    Y2, Y8, Y10, Y10
+	VMOVUPS      avx2vc1100000<>+0(SB), Y2
+	VMOVUPS      avx2vc1100000<>+0(SB), Y3
+	VMAXPS       Y0, Y2, Y2
+	VMAXPS       Y1, Y3, Y3
+	VMULPS       avx2v3f000000<>+0(SB), Y2, Y0
+	VMULPS       avx2v3f000000<>+0(SB), Y3, Y1
+	VMULPS       Y0, Y9, Y9
+	VMULPS       Y1, Y10, Y10
+	VMOVUPS      Y9, (AX)
+	VMOVUPS      Y10, 32(AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x10, CX
+	JMP          wide
+
+wideend:
+vector:
+	CMPQ         CX, $0x08
+	JL           vectorend
+	VMOVUPS      (DX), Y0
+	VMULPS       avx2v3f3504f3<>+0(SB), Y0, Y1
+	VANDPS       avx2v7fffffff<>+0(SB), Y1, Y1
+	VMOVUPS      avx2v40900000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y2
+	VMULPS       Y2, Y2, Y1
+	VMOVUPS      avx2v35b9abc6<>+0(SB), Y3
+	VMOVUPS      avx2vb82bbde5<>+0(SB), Y5
+	VFMADD213PS  avx2v3a10f7a0<>+0(SB), Y1, Y3
+	VFMADD213PS  avx2vbb952535<>+0(SB), Y1, Y5
+	VFMADD213PS  avx2v3cd38bba<>+0(SB), Y1, Y3
+	VFMADD213PS  avx2vbddf4570<>+0(SB), Y1, Y5
+	VFMADD213PS  avx2vbf2209ab<>+0(SB), Y1, Y3
+	VFMADD213PS  avx2vbf9095a9<>+0(SB), Y1, Y5
+	VFMADD213PS  avx2v39232efd<>+0(SB), Y1, Y3
+	VFMADD231PS  Y2, Y5, Y3
+	VMOVUPS      avx2v4b400000<>+0(SB), Y1
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y3, Y1
+	VSUBPS       avx2v4b400000<>+0(SB), Y1, Y2
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y2, Y3
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y2, Y3
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y3, Y3, Y2
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y5
+	VMOVUPS      avx2v3c091df0<>+0(SB), Y6
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y2, Y5
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y2, Y6
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y2, Y5
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y2, Y6
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y2, Y5
+	VFMADD231PS  Y3, Y6, Y5
+	VPADDD       Y1, Y5, Y5
+	VCMPPS       $0x01, avx2vc0cba591<>+0(SB), Y0, Y1
+	VANDNPS      Y5, Y1, Y5
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      avx2v40000000<>+0(SB), Y2
+	VSUBPS       Y5, Y2, Y2
+	VCMPPS       $0x01, Y0, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y5, Y5
+	VMULPS       avx2v3f3504f3<>+0(SB), Y0, Y1
+	VMULPS       Y1, Y1, Y1
+	VMULPS       Y1, Y1, Y2
+	VMOVUPS      avx2v38a5725e<>+0(SB), Y3
+	VMOVUPS      avx2vba5242f2<>+0(SB), Y6
+	VFMADD213PS  avx2v3baa0cfa<>+0(SB), Y2, Y3
+	VFMADD213PS  avx2vbcdbfdda<>+0(SB), Y2, Y6
+	VFMADD213PS  avx2v3de71690<>+0(SB), Y2, Y3
+	VFMADD213PS  avx2vbec0939f<>+0(SB), Y2, Y6
+	VFMADD213PS  avx2v3f906ebb<>+0(SB), Y2, Y3
+	VFMADD231PS  Y1, Y6, Y3
+	VMULPS       avx2v3f3504f3<>+0(SB), Y0, Y1
+	VMOVUPS      avx2v3f800000<>+0(SB), Y2
+	VFMADD213PS  Y2, Y1, Y3
+	VANDPS       avx2v7fffffff<>+0(SB), Y0, Y1
+	VCMPPS       $0x02, avx2v3fb504f3<>+0(SB), Y1, Y1
+	VBLENDVPS    Y1, Y3, Y5, Y5
+	VMOVUPS      avx2vc1100000<>+0(SB), Y1
+	VMAXPS       Y0, Y1, Y1
+	VMULPS       avx2v3f000000<>+0(SB), Y1, Y0
+	VMULPS       Y0, Y5, Y5
+	VMOVUPS      Y5, (AX)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x08, CX
+	JMP          vector
+
+vectorend:
+element:
+	CMPQ         CX, $0x01
+	JL           elementend
+	VMOVSS       (DX), X4
+	VMULPS       avx2v3f3504f3<>+0(SB), Y4, Y0
+	VANDPS       avx2v7fffffff<>+0(SB), Y0, Y0
+	VMOVUPS      avx2v40900000<>+0(SB), Y1
+	VMINPS       Y0, Y1, Y1
+	VMULPS       Y1, Y1, Y0
+	VMOVUPS      avx2v35b9abc6<>+0(SB), Y2
+	VMOVUPS      avx2vb82bbde5<>+0(SB), Y3
+	VFMADD213PS  avx2v3a10f7a0<>+0(SB), Y0, Y2
+	VFMADD213PS  avx2vbb952535<>+0(SB), Y0, Y3
+	VFMADD213PS  avx2v3cd38bba<>+0(SB), Y0, Y2
+	VFMADD213PS  avx2vbddf4570<>+0(SB), Y0, Y3
+	VFMADD213PS  avx2vbf2209ab<>+0(SB), Y0, Y2
+	VFMADD213PS  avx2vbf9095a9<>+0(SB), Y0, Y3
+	VFMADD213PS  avx2v39232efd<>+0(SB), Y0, Y2
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      avx2v4b400000<>+0(SB), Y0
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y2, Y0
+	VSUBPS       avx2v4b400000<>+0(SB), Y0, Y1
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y1, Y2
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y1, Y2
+	VPSLLD       $0x17, Y0, Y0
+	VMULPS       Y2, Y2, Y1
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y3
+	VMOVUPS      avx2v3c091df0<>+0(SB), Y5
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y1, Y3
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y1, Y5
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y1, Y3
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y1, Y5
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y1, Y3
+	VFMADD231PS  Y2, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VCMPPS       $0x01, avx2vc0cba591<>+0(SB), Y4, Y0
+	VANDNPS      Y3, Y0, Y3
+	VXORPS       Y0, Y0, Y0
+	VMOVUPS      avx2v40000000<>+0(SB), Y1
+	VSUBPS       Y3, Y1, Y1
+	VCMPPS       $0x01, Y4, Y0, Y0
+	VBLENDVPS    Y0, Y1, Y3, Y3
+	VMULPS       avx2v3f3504f3<>+0(SB), Y4, Y0
+	VMULPS       Y0, Y0, Y0
+	VMULPS       Y0, Y0, Y1
+	VMOVUPS      avx2v38a5725e<>+0(SB), Y2
+	VMOVUPS      avx2vba5242f2<>+0(SB), Y5
+	VFMADD213PS  avx2v3baa0cfa<>+0(SB), Y1, Y2
+	VFMADD213PS  avx2vbcdbfdda<>+0(SB), Y1, Y5
+	VFMADD213PS  avx2v3de71690<>+0(SB), Y1, Y2
+	VFMADD213PS  avx2vbec0939f<>+0(SB), Y1, Y5
+	VFMADD213PS  avx2v3f906ebb<>+0(SB), Y1, Y2
+	VFMADD231PS  Y0, Y5, Y2
+	VMULPS       avx2v3f3504f3<>+0(SB), Y4, Y0
+	VMOVUPS      avx2v3f800000<>+0(SB), Y1
+	VFMADD213PS  Y1, Y0, Y2
+	VANDPS       avx2v7fffffff<>+0(SB), Y4, Y0
+	VCMPPS       $0x02, avx2v3fb504f3<>+0(SB), Y0, Y0
+	VBLENDVPS    Y0, Y2, Y3, Y3
+	VMOVUPS      avx2vc1100000<>+0(SB), Y0
+	VMAXPS       Y4, Y0, Y0
+	VMULPS       avx2v3f000000<>+0(SB), Y0, Y0
+	VMULPS       Y0, Y3, Y3
+	VMOVSS       X3, (AX)
+	ADDQ         $0x00000004, AX
+	ADDQ         $0x00000004, DX
+	SUBQ         $0x01, CX
+	JMP          element
+
+elementend:
+	VZEROUPPER
+	RET
+
+DATA avx2v3f3504f3<>+0(SB)/4, $0x3f3504f3
+DATA avx2v3f3504f3<>+4(SB)/4, $0x3f3504f3
+DATA avx2v3f3504f3<>+8(SB)/4, $0x3f3504f3
+DATA avx2v3f3504f3<>+12(SB)/4, $0x3f3504f3
+DATA avx2v3f3504f3<>+16(SB)/4, $0x3f3504f3
+DATA avx2v3f3504f3<>+20(SB)/4, $0x3f3504f3
+DATA avx2v3f3504f3<>+24(SB)/4, $0x3f3504f3
+DATA avx2v3f3504f3<>+28(SB)/4, $0x3f3504f3
+GLOBL avx2v3f3504f3<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v40900000<>+0(SB)/4, $0x40900000
+DATA avx2v40900000<>+4(SB)/4, $0x40900000
+DATA avx2v40900000<>+8(SB)/4, $0x40900000
+DATA avx2v40900000<>+12(SB)/4, $0x40900000
+DATA avx2v40900000<>+16(SB)/4, $0x40900000
+DATA avx2v40900000<>+20(SB)/4, $0x40900000
+DATA avx2v40900000<>+24(SB)/4, $0x40900000
+DATA avx2v40900000<>+28(SB)/4, $0x40900000
+GLOBL avx2v40900000<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v35b9abc6<>+0(SB)/4, $0x35b9abc6
+DATA avx2v35b9abc6<>+4(SB)/4, $0x35b9abc6
+DATA avx2v35b9abc6<>+8(SB)/4, $0x35b9abc6
+DATA avx2v35b9abc6<>+12(SB)/4, $0x35b9abc6
+DATA avx2v35b9abc6<>+16(SB)/4, $0x35b9abc6
+DATA avx2v35b9abc6<>+20(SB)/4, $0x35b9abc6
+DATA avx2v35b9abc6<>+24(SB)/4, $0x35b9abc6
+DATA avx2v35b9abc6<>+28(SB)/4, $0x35b9abc6
+GLOBL avx2v35b9abc6<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vb82bbde5<>+0(SB)/4, $0xb82bbde5
+DATA avx2vb82bbde5<>+4(SB)/4, $0xb82bbde5
+DATA avx2vb82bbde5<>+8(SB)/4, $0xb82bbde5
+DATA avx2vb82bbde5<>+12(SB)/4, $0xb82bbde5
+DATA avx2vb82bbde5<>+16(SB)/4, $0xb82bbde5
+DATA avx2vb82bbde5<>+20(SB)/4, $0xb82bbde5
+DATA avx2vb82bbde5<>+24(SB)/4, $0xb82bbde5
+DATA avx2vb82bbde5<>+28(SB)/4, $0xb82bbde5
+GLOBL avx2vb82bbde5<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3a10f7a0<>+0(SB)/4, $0x3a10f7a0
+DATA avx2v3a10f7a0<>+4(SB)/4, $0x3a10f7a0
+DATA avx2v3a10f7a0<>+8(SB)/4, $0x3a10f7a0
+DATA avx2v3a10f7a0<>+12(SB)/4, $0x3a10f7a0
+DATA avx2v3a10f7a0<>+16(SB)/4, $0x3a10f7a0
+DATA avx2v3a10f7a0<>+20(SB)/4, $0x3a10f7a0
+DATA avx2v3a10f7a0<>+24(SB)/4, $0x3a10f7a0
+DATA avx2v3a10f7a0<>+28(SB)/4, $0x3a10f7a0
+GLOBL avx2v3a10f7a0<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vbb952535<>+0(SB)/4, $0xbb952535
+DATA avx2vbb952535<>+4(SB)/4, $0xbb952535
+DATA avx2vbb952535<>+8(SB)/4, $0xbb952535
+DATA avx2vbb952535<>+12(SB)/4, $0xbb952535
+DATA avx2vbb952535<>+16(SB)/4, $0xbb952535
+DATA avx2vbb952535<>+20(SB)/4, $0xbb952535
+DATA avx2vbb952535<>+24(SB)/4, $0xbb952535
+DATA avx2vbb952535<>+28(SB)/4, $0xbb952535
+GLOBL avx2vbb952535<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3cd38bba<>+0(SB)/4, $0x3cd38bba
+DATA avx2v3cd38bba<>+4(SB)/4, $0x3cd38bba
+DATA avx2v3cd38bba<>+8(SB)/4, $0x3cd38bba
+DATA avx2v3cd38bba<>+12(SB)/4, $0x3cd38bba
+DATA avx2v3cd38bba<>+16(SB)/4, $0x3cd38bba
+DATA avx2v3cd38bba<>+20(SB)/4, $0x3cd38bba
+DATA avx2v3cd38bba<>+24(SB)/4, $0x3cd38bba
+DATA avx2v3cd38bba<>+28(SB)/4, $0x3cd38bba
+GLOBL avx2v3cd38bba<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vbddf4570<>+0(SB)/4, $0xbddf4570
+DATA avx2vbddf4570<>+4(SB)/4, $0xbddf4570
+DATA avx2vbddf4570<>+8(SB)/4, $0xbddf4570
+DATA avx2vbddf4570<>+12(SB)/4, $0xbddf4570
+DATA avx2vbddf4570<>+16(SB)/4, $0xbddf4570
+DATA avx2vbddf4570<>+20(SB)/4, $0xbddf4570
+DATA avx2vbddf4570<>+24(SB)/4, $0xbddf4570
+DATA avx2vbddf4570<>+28(SB)/4, $0xbddf4570
+GLOBL avx2vbddf4570<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vbf2209ab<>+0(SB)/4, $0xbf2209ab
+DATA avx2vbf2209ab<>+4(SB)/4, $0xbf2209ab
+DATA avx2vbf2209ab<>+8(SB)/4, $0xbf2209ab
+DATA avx2vbf2209ab<>+12(SB)/4, $0xbf2209ab
+DATA avx2vbf2209ab<>+16(SB)/4, $0xbf2209ab
+DATA avx2vbf2209ab<>+20(SB)/4, $0xbf2209ab
+DATA avx2vbf2209ab<>+24(SB)/4, $0xbf2209ab
+DATA avx2vbf2209ab<>+28(SB)/4, $0xbf2209ab
+GLOBL avx2vbf2209ab<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vbf9095a9<>+0(SB)/4, $0xbf9095a9
+DATA avx2vbf9095a9<>+4(SB)/4, $0xbf9095a9
+DATA avx2vbf9095a9<>+8(SB)/4, $0xbf9095a9
+DATA avx2vbf9095a9<>+12(SB)/4, $0xbf9095a9
+DATA avx2vbf9095a9<>+16(SB)/4, $0xbf9095a9
+DATA avx2vbf9095a9<>+20(SB)/4, $0xbf9095a9
+DATA avx2vbf9095a9<>+24(SB)/4, $0xbf9095a9
+DATA avx2vbf9095a9<>+28(SB)/4, $0xbf9095a9
+GLOBL avx2vbf9095a9<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v39232efd<>+0(SB)/4, $0x39232efd
+DATA avx2v39232efd<>+4(SB)/4, $0x39232efd
+DATA avx2v39232efd<>+8(SB)/4, $0x39232efd
+DATA avx2v39232efd<>+12(SB)/4, $0x39232efd
+DATA avx2v39232efd<>+16(SB)/4, $0x39232efd
+DATA avx2v39232efd<>+20(SB)/4, $0x39232efd
+DATA avx2v39232efd<>+24(SB)/4, $0x39232efd
+DATA avx2v39232efd<>+28(SB)/4, $0x39232efd
+GLOBL avx2v39232efd<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vc0cba591<>+0(SB)/4, $0xc0cba591
+DATA avx2vc0cba591<>+4(SB)/4, $0xc0cba591
+DATA avx2vc0cba591<>+8(SB)/4, $0xc0cba591
+DATA avx2vc0cba591<>+12(SB)/4, $0xc0cba591
+DATA avx2vc0cba591<>+16(SB)/4, $0xc0cba591
+DATA avx2vc0cba591<>+20(SB)/4, $0xc0cba591
+DATA avx2vc0cba591<>+24(SB)/4, $0xc0cba591
+DATA avx2vc0cba591<>+28(SB)/4, $0xc0cba591
+GLOBL avx2vc0cba591<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3fb504f3<>+0(SB)/4, $0x3fb504f3
+DATA avx2v3fb504f3<>+4(SB)/4, $0x3fb504f3
+DATA avx2v3fb504f3<>+8(SB)/4, $0x3fb504f3
+DATA avx2v3fb504f3<>+12(SB)/4, $0x3fb504f3
+DATA avx2v3fb504f3<>+16(SB)/4, $0x3fb504f3
+DATA avx2v3fb504f3<>+20(SB)/4, $0x3fb504f3
+DATA avx2v3fb504f3<>+24(SB)/4, $0x3fb504f3
+DATA avx2v3fb504f3<>+28(SB)/4, $0x3fb504f3
+GLOBL avx2v3fb504f3<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vc1100000<>+0(SB)/4, $0xc1100000
+DATA avx2vc1100000<>+4(SB)/4, $0xc1100000
+DATA avx2vc1100000<>+8(SB)/4, $0xc1100000
+DATA avx2vc1100000<>+12(SB)/4, $0xc1100000
+DATA avx2vc1100000<>+16(SB)/4, $0xc1100000
+DATA avx2vc1100000<>+20(SB)/4, $0xc1100000
+DATA avx2vc1100000<>+24(SB)/4, $0xc1100000
+DATA avx2vc1100000<>+28(SB)/4, $0xc1100000
+GLOBL avx2vc1100000<>(SB), RODATA|NOPTR, $32
+
 // func avx2Relu(dst []float32, x []float32)
 // Requires: AVX
 TEXT ·avx2Relu(SB), NOSPLIT, $0-48
@@ -3209,6 +4757,164 @@ element:
 	VMOVSS      (DX), X6
 	VFMADD213PS Y1, Y0, Y6
 	VMOVSS      X6, (AX)
+	ADDQ        $0x00000004, AX
+	ADDQ        $0x00000004, DX
+	SUBQ        $0x01, CX
+	JMP         element
+
+elementend:
+	VZEROUPPER
+	RET
+
+// func avx2LeakyRelu(dst []float32, x []float32, alpha float32)
+// Requires: AVX
+TEXT ·avx2LeakyRelu(SB), NOSPLIT, $0-52
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         dst_len+8(FP), CX
+	MOVQ         x_base+24(FP), DX
+	VBROADCASTSS alpha+48(FP), Y0
+
+wide:
+	CMPQ      CX, $0x20
+	JL        wideend
+	VMOVUPS   (DX), Y1
+	VMOVUPS   32(DX), Y2
+	VMOVUPS   64(DX), Y3
+	VMOVUPS   96(DX), Y4
+	VXORPS    Y5, Y5, Y5
+	VMULPS    Y0, Y1, Y6
+	VCMPPS    $0x01, Y5, Y1, Y7
+	VBLENDVPS Y7, Y6, Y1, Y1
+	VMULPS    Y0, Y2, Y6
+	VCMPPS    $0x01, Y5, Y2, Y7
+	VBLENDVPS Y7, Y6, Y2, Y2
+	VMULPS    Y0, Y3, Y6
+	VCMPPS    $0x01, Y5, Y3, Y7
+	VBLENDVPS Y7, Y6, Y3, Y3
+	VMULPS    Y0, Y4, Y6
+	VCMPPS    $0x01, Y5, Y4, Y5
+	VBLENDVPS Y5, Y6, Y4, Y4
+	VMOVUPS   Y1, (AX)
+	VMOVUPS   Y2, 32(AX)
+	VMOVUPS   Y3, 64(AX)
+	VMOVUPS   Y4, 96(AX)
+	ADDQ      $0x00000080, AX
+	ADDQ      $0x00000080, DX
+	SUBQ      $0x20, CX
+	JMP       wide
+
+wideend:
+vector:
+	CMPQ      CX, $0x08
+	JL        vectorend
+	VMOVUPS   (DX), Y1
+	VXORPS    Y2, Y2, Y2
+	VMULPS    Y0, Y1, Y3
+	VCMPPS    $0x01, Y2, Y1, Y2
+	VBLENDVPS Y2, Y3, Y1, Y1
+	VMOVUPS   Y1, (AX)
+	ADDQ      $0x00000020, AX
+	ADDQ      $0x00000020, DX
+	SUBQ      $0x08, CX
+	JMP       vector
+
+vectorend:
+element:
+	CMPQ      CX, $0x01
+	JL        elementend
+	VMOVSS    (DX), X8
+	VXORPS    Y1, Y1, Y1
+	VMULPS    Y0, Y8, Y2
+	VCMPPS    $0x01, Y1, Y8, Y1
+	VBLENDVPS Y1, Y2, Y8, Y8
+	VMOVSS    X8, (AX)
+	ADDQ      $0x00000004, AX
+	ADDQ      $0x00000004, DX
+	SUBQ      $0x01, CX
+	JMP       element
+
+elementend:
+	VZEROUPPER
+	RET
+
+// func avx2HardSwish(dst []float32, x []float32, scale float32, shift float32)
+// Requires: AVX, FMA3
+TEXT ·avx2HardSwish(SB), NOSPLIT, $0-56
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         dst_len+8(FP), CX
+	MOVQ         x_base+24(FP), DX
+	VBROADCASTSS scale+48(FP), Y0
+	VBROADCASTSS shift+52(FP), Y1
+
+wide:
+	CMPQ        CX, $0x20
+	JL          wideend
+	VMOVUPS     (DX), Y2
+	VMOVUPS     32(DX), Y3
+	VMOVUPS     64(DX), Y4
+	VMOVUPS     96(DX), Y5
+	VXORPS      Y6, Y6, Y6
+	VMOVUPS     avx2v3f800000<>+0(SB), Y7
+	VMOVAPS     Y2, Y8
+	VFMADD213PS Y1, Y0, Y8
+	VMAXPS      Y8, Y6, Y8
+	VMINPS      Y8, Y7, Y8
+	VMULPS      Y8, Y2, Y2
+	VMOVAPS     Y3, Y8
+	VFMADD213PS Y1, Y0, Y8
+	VMAXPS      Y8, Y6, Y8
+	VMINPS      Y8, Y7, Y8
+	VMULPS      Y8, Y3, Y3
+	VMOVAPS     Y4, Y8
+	VFMADD213PS Y1, Y0, Y8
+	VMAXPS      Y8, Y6, Y8
+	VMINPS      Y8, Y7, Y8
+	VMULPS      Y8, Y4, Y4
+	VMOVAPS     Y5, Y8
+	VFMADD213PS Y1, Y0, Y8
+	VMAXPS      Y8, Y6, Y8
+	VMINPS      Y8, Y7, Y8
+	VMULPS      Y8, Y5, Y5
+	VMOVUPS     Y2, (AX)
+	VMOVUPS     Y3, 32(AX)
+	VMOVUPS     Y4, 64(AX)
+	VMOVUPS     Y5, 96(AX)
+	ADDQ        $0x00000080, AX
+	ADDQ        $0x00000080, DX
+	SUBQ        $0x20, CX
+	JMP         wide
+
+wideend:
+vector:
+	CMPQ        CX, $0x08
+	JL          vectorend
+	VMOVUPS     (DX), Y2
+	VXORPS      Y3, Y3, Y3
+	VMOVUPS     avx2v3f800000<>+0(SB), Y4
+	VMOVAPS     Y2, Y5
+	VFMADD213PS Y1, Y0, Y5
+	VMAXPS      Y5, Y3, Y5
+	VMINPS      Y5, Y4, Y5
+	VMULPS      Y5, Y2, Y2
+	VMOVUPS     Y2, (AX)
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x08, CX
+	JMP         vector
+
+vectorend:
+element:
+	CMPQ        CX, $0x01
+	JL          elementend
+	VMOVSS      (DX), X9
+	VXORPS      Y2, Y2, Y2
+	VMOVUPS     avx2v3f800000<>+0(SB), Y3
+	VMOVAPS     Y9, Y4
+	VFMADD213PS Y1, Y0, Y4
+	VMAXPS      Y4, Y2, Y4
+	VMINPS      Y4, Y3, Y4
+	VMULPS      Y4, Y9, Y9
+	VMOVSS      X9, (AX)
 	ADDQ        $0x00000004, AX
 	ADDQ        $0x00000004, DX
 	SUBQ        $0x01, CX
@@ -4312,804 +6018,3 @@ rows:
 	JNZ          vector
 	VZEROUPPER
 	RET
-
-// func avx2Sigmoid(dst []float32, x []float32)
-// Requires: AVX, AVX2, FMA3
-TEXT ·avx2Sigmoid(SB), NOSPLIT, $0-48
-	MOVQ dst_base+0(FP), AX
-	MOVQ dst_len+8(FP), CX
-	MOVQ x_base+24(FP), DX
-
-wide:
-	CMPQ         CX, $0x10
-	JL           wideend
-	VMOVUPS      (DX), Y0
-	VMOVUPS      32(DX), Y1
-	VCMPPS       $0x01, avx2vc2b00000<>+0(SB), Y0, Y2
-	VXORPS       avx2v80000000<>+0(SB), Y0, Y0
-	VMOVUPS      avx2vc2ae0000<>+0(SB), Y4
-	VMAXPS       Y0, Y4, Y0
-	VMOVUPS      avx2v42b00000<>+0(SB), Y4
-	VMINPS       Y0, Y4, Y0
-	VMOVUPS      avx2v4b400000<>+0(SB), Y4
-	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y0, Y4
-	VSUBPS       avx2v4b400000<>+0(SB), Y4, Y5
-	VFNMADD231PS avx2v3f318000<>+0(SB), Y5, Y0
-	VFNMADD231PS avx2vb95e8083<>+0(SB), Y5, Y0
-	VMOVUPS      avx2v3ab6da72<>+0(SB), Y5
-	VFMADD213PS  avx2v3c091df0<>+0(SB), Y0, Y5
-	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y0, Y5
-	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y0, Y5
-	VFMADD213PS  avx2v3f000000<>+0(SB), Y0, Y5
-	VFMADD213PS  avx2v3f800000<>+0(SB), Y0, Y5
-	VFMADD213PS  avx2v3f800000<>+0(SB), Y0, Y5
-	VPSLLD       $0x17, Y4, Y4
-	VPADDD       Y4, Y5, Y5
-	VMOVUPS      avx2v3f800000<>+0(SB), Y0
-	VADDPS       Y0, Y5, Y5
-	VDIVPS       Y5, Y0, Y5
-	VANDNPS      Y5, Y2, Y5
-	VCMPPS       $0x01, avx2vc2b00000<>+0(SB), Y1, Y0
-	VXORPS       avx2v80000000<>+0(SB), Y1, Y1
-	VMOVUPS      avx2vc2ae0000<>+0(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VMOVUPS      avx2v42b00000<>+0(SB), Y2
-	VMINPS       Y1, Y2, Y1
-	VMOVUPS      avx2v4b400000<>+0(SB), Y2
-	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y1, Y2
-	VSUBPS       avx2v4b400000<>+0(SB), Y2, Y4
-	VFNMADD231PS avx2v3f318000<>+0(SB), Y4, Y1
-	VFNMADD231PS avx2vb95e8083<>+0(SB), Y4, Y1
-	VMOVUPS      avx2v3ab6da72<>+0(SB), Y4
-	VFMADD213PS  avx2v3c091df0<>+0(SB), Y1, Y4
-	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y1, Y4
-	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y1, Y4
-	VFMADD213PS  avx2v3f000000<>+0(SB), Y1, Y4
-	VFMADD213PS  avx2v3f800000<>+0(SB), Y1, Y4
-	VFMADD213PS  avx2v3f800000<>+0(SB), Y1, Y4
-	VPSLLD       $0x17, Y2, Y2
-	VPADDD       Y2, Y4, Y4
-	VMOVUPS      avx2v3f800000<>+0(SB), Y1
-	VADDPS       Y1, Y4, Y4
-	VDIVPS       Y4, Y1, Y4
-	VANDNPS      Y4, Y0, Y4
-	VMOVUPS      Y5, (AX)
-	VMOVUPS      Y4, 32(AX)
-	ADDQ         $0x00000040, AX
-	ADDQ         $0x00000040, DX
-	SUBQ         $0x10, CX
-	JMP          wide
-
-wideend:
-vector:
-	CMPQ         CX, $0x08
-	JL           vectorend
-	VMOVUPS      (DX), Y0
-	VCMPPS       $0x01, avx2vc2b00000<>+0(SB), Y0, Y1
-	VXORPS       avx2v80000000<>+0(SB), Y0, Y0
-	VMOVUPS      avx2vc2ae0000<>+0(SB), Y2
-	VMAXPS       Y0, Y2, Y0
-	VMOVUPS      avx2v42b00000<>+0(SB), Y2
-	VMINPS       Y0, Y2, Y0
-	VMOVUPS      avx2v4b400000<>+0(SB), Y2
-	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y0, Y2
-	VSUBPS       avx2v4b400000<>+0(SB), Y2, Y4
-	VFNMADD231PS avx2v3f318000<>+0(SB), Y4, Y0
-	VFNMADD231PS avx2vb95e8083<>+0(SB), Y4, Y0
-	VMOVUPS      avx2v3ab6da72<>+0(SB), Y4
-	VFMADD213PS  avx2v3c091df0<>+0(SB), Y0, Y4
-	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y0, Y4
-	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y0, Y4
-	VFMADD213PS  avx2v3f000000<>+0(SB), Y0, Y4
-	VFMADD213PS  avx2v3f800000<>+0(SB), Y0, Y4
-	VFMADD213PS  avx2v3f800000<>+0(SB), Y0, Y4
-	VPSLLD       $0x17, Y2, Y2
-	VPADDD       Y2, Y4, Y4
-	VMOVUPS      avx2v3f800000<>+0(SB), Y0
-	VADDPS       Y0, Y4, Y4
-	VDIVPS       Y4, Y0, Y4
-	VANDNPS      Y4, Y1, Y4
-	VMOVUPS      Y4, (AX)
-	ADDQ         $0x00000020, AX
-	ADDQ         $0x00000020, DX
-	SUBQ         $0x08, CX
-	JMP          vector
-
-vectorend:
-element:
-	CMPQ         CX, $0x01
-	JL           elementend
-	VMOVSS       (DX), X3
-	VCMPPS       $0x01, avx2vc2b00000<>+0(SB), Y3, Y0
-	VXORPS       avx2v80000000<>+0(SB), Y3, Y1
-	VMOVUPS      avx2vc2ae0000<>+0(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VMOVUPS      avx2v42b00000<>+0(SB), Y2
-	VMINPS       Y1, Y2, Y1
-	VMOVUPS      avx2v4b400000<>+0(SB), Y2
-	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y1, Y2
-	VSUBPS       avx2v4b400000<>+0(SB), Y2, Y4
-	VFNMADD231PS avx2v3f318000<>+0(SB), Y4, Y1
-	VFNMADD231PS avx2vb95e8083<>+0(SB), Y4, Y1
-	VMOVUPS      avx2v3ab6da72<>+0(SB), Y4
-	VFMADD213PS  avx2v3c091df0<>+0(SB), Y1, Y4
-	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y1, Y4
-	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y1, Y4
-	VFMADD213PS  avx2v3f000000<>+0(SB), Y1, Y4
-	VFMADD213PS  avx2v3f800000<>+0(SB), Y1, Y4
-	VFMADD213PS  avx2v3f800000<>+0(SB), Y1, Y4
-	VPSLLD       $0x17, Y2, Y2
-	VPADDD       Y2, Y4, Y4
-	VMOVUPS      avx2v3f800000<>+0(SB), Y1
-	VADDPS       Y1, Y4, Y4
-	VDIVPS       Y4, Y1, Y4
-	VANDNPS      Y4, Y0, Y4
-	VMOVSS       X4, (AX)
-	ADDQ         $0x00000004, AX
-	ADDQ         $0x00000004, DX
-	SUBQ         $0x01, CX
-	JMP          element
-
-elementend:
-	VZEROUPPER
-	RET
-
-DATA avx2vc2b00000<>+0(SB)/4, $0xc2b00000
-DATA avx2vc2b00000<>+4(SB)/4, $0xc2b00000
-DATA avx2vc2b00000<>+8(SB)/4, $0xc2b00000
-DATA avx2vc2b00000<>+12(SB)/4, $0xc2b00000
-DATA avx2vc2b00000<>+16(SB)/4, $0xc2b00000
-DATA avx2vc2b00000<>+20(SB)/4, $0xc2b00000
-DATA avx2vc2b00000<>+24(SB)/4, $0xc2b00000
-DATA avx2vc2b00000<>+28(SB)/4, $0xc2b00000
-GLOBL avx2vc2b00000<>(SB), RODATA|NOPTR, $32
-
-DATA avx2v80000000<>+0(SB)/4, $0x80000000
-DATA avx2v80000000<>+4(SB)/4, $0x80000000
-DATA avx2v80000000<>+8(SB)/4, $0x80000000
-DATA avx2v80000000<>+12(SB)/4, $0x80000000
-DATA avx2v80000000<>+16(SB)/4, $0x80000000
-DATA avx2v80000000<>+20(SB)/4, $0x80000000
-DATA avx2v80000000<>+24(SB)/4, $0x80000000
-DATA avx2v80000000<>+28(SB)/4, $0x80000000
-GLOBL avx2v80000000<>(SB), RODATA|NOPTR, $32
-
-DATA avx2vc2ae0000<>+0(SB)/4, $0xc2ae0000
-DATA avx2vc2ae0000<>+4(SB)/4, $0xc2ae0000
-DATA avx2vc2ae0000<>+8(SB)/4, $0xc2ae0000
-DATA avx2vc2ae0000<>+12(SB)/4, $0xc2ae0000
-DATA avx2vc2ae0000<>+16(SB)/4, $0xc2ae0000
-DATA avx2vc2ae0000<>+20(SB)/4, $0xc2ae0000
-DATA avx2vc2ae0000<>+24(SB)/4, $0xc2ae0000
-DATA avx2vc2ae0000<>+28(SB)/4, $0xc2ae0000
-GLOBL avx2vc2ae0000<>(SB), RODATA|NOPTR, $32
-
-DATA avx2v42b00000<>+0(SB)/4, $0x42b00000
-DATA avx2v42b00000<>+4(SB)/4, $0x42b00000
-DATA avx2v42b00000<>+8(SB)/4, $0x42b00000
-DATA avx2v42b00000<>+12(SB)/4, $0x42b00000
-DATA avx2v42b00000<>+16(SB)/4, $0x42b00000
-DATA avx2v42b00000<>+20(SB)/4, $0x42b00000
-DATA avx2v42b00000<>+24(SB)/4, $0x42b00000
-DATA avx2v42b00000<>+28(SB)/4, $0x42b00000
-GLOBL avx2v42b00000<>(SB), RODATA|NOPTR, $32
-
-DATA avx2v4b400000<>+0(SB)/4, $0x4b400000
-DATA avx2v4b400000<>+4(SB)/4, $0x4b400000
-DATA avx2v4b400000<>+8(SB)/4, $0x4b400000
-DATA avx2v4b400000<>+12(SB)/4, $0x4b400000
-DATA avx2v4b400000<>+16(SB)/4, $0x4b400000
-DATA avx2v4b400000<>+20(SB)/4, $0x4b400000
-DATA avx2v4b400000<>+24(SB)/4, $0x4b400000
-DATA avx2v4b400000<>+28(SB)/4, $0x4b400000
-GLOBL avx2v4b400000<>(SB), RODATA|NOPTR, $32
-
-DATA avx2v3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
-DATA avx2v3fb8aa3b<>+4(SB)/4, $0x3fb8aa3b
-DATA avx2v3fb8aa3b<>+8(SB)/4, $0x3fb8aa3b
-DATA avx2v3fb8aa3b<>+12(SB)/4, $0x3fb8aa3b
-DATA avx2v3fb8aa3b<>+16(SB)/4, $0x3fb8aa3b
-DATA avx2v3fb8aa3b<>+20(SB)/4, $0x3fb8aa3b
-DATA avx2v3fb8aa3b<>+24(SB)/4, $0x3fb8aa3b
-DATA avx2v3fb8aa3b<>+28(SB)/4, $0x3fb8aa3b
-GLOBL avx2v3fb8aa3b<>(SB), RODATA|NOPTR, $32
-
-DATA avx2v3f318000<>+0(SB)/4, $0x3f318000
-DATA avx2v3f318000<>+4(SB)/4, $0x3f318000
-DATA avx2v3f318000<>+8(SB)/4, $0x3f318000
-DATA avx2v3f318000<>+12(SB)/4, $0x3f318000
-DATA avx2v3f318000<>+16(SB)/4, $0x3f318000
-DATA avx2v3f318000<>+20(SB)/4, $0x3f318000
-DATA avx2v3f318000<>+24(SB)/4, $0x3f318000
-DATA avx2v3f318000<>+28(SB)/4, $0x3f318000
-GLOBL avx2v3f318000<>(SB), RODATA|NOPTR, $32
-
-DATA avx2vb95e8083<>+0(SB)/4, $0xb95e8083
-DATA avx2vb95e8083<>+4(SB)/4, $0xb95e8083
-DATA avx2vb95e8083<>+8(SB)/4, $0xb95e8083
-DATA avx2vb95e8083<>+12(SB)/4, $0xb95e8083
-DATA avx2vb95e8083<>+16(SB)/4, $0xb95e8083
-DATA avx2vb95e8083<>+20(SB)/4, $0xb95e8083
-DATA avx2vb95e8083<>+24(SB)/4, $0xb95e8083
-DATA avx2vb95e8083<>+28(SB)/4, $0xb95e8083
-GLOBL avx2vb95e8083<>(SB), RODATA|NOPTR, $32
-
-DATA avx2v3ab6da72<>+0(SB)/4, $0x3ab6da72
-DATA avx2v3ab6da72<>+4(SB)/4, $0x3ab6da72
-DATA avx2v3ab6da72<>+8(SB)/4, $0x3ab6da72
-DATA avx2v3ab6da72<>+12(SB)/4, $0x3ab6da72
-DATA avx2v3ab6da72<>+16(SB)/4, $0x3ab6da72
-DATA avx2v3ab6da72<>+20(SB)/4, $0x3ab6da72
-DATA avx2v3ab6da72<>+24(SB)/4, $0x3ab6da72
-DATA avx2v3ab6da72<>+28(SB)/4, $0x3ab6da72
-GLOBL avx2v3ab6da72<>(SB), RODATA|NOPTR, $32
-
-DATA avx2v3c091df0<>+0(SB)/4, $0x3c091df0
-DATA avx2v3c091df0<>+4(SB)/4, $0x3c091df0
-DATA avx2v3c091df0<>+8(SB)/4, $0x3c091df0
-DATA avx2v3c091df0<>+12(SB)/4, $0x3c091df0
-DATA avx2v3c091df0<>+16(SB)/4, $0x3c091df0
-DATA avx2v3c091df0<>+20(SB)/4, $0x3c091df0
-DATA avx2v3c091df0<>+24(SB)/4, $0x3c091df0
-DATA avx2v3c091df0<>+28(SB)/4, $0x3c091df0
-GLOBL avx2v3c091df0<>(SB), RODATA|NOPTR, $32
-
-DATA avx2v3d2aaa2f<>+0(SB)/4, $0x3d2aaa2f
-DATA avx2v3d2aaa2f<>+4(SB)/4, $0x3d2aaa2f
-DATA avx2v3d2aaa2f<>+8(SB)/4, $0x3d2aaa2f
-DATA avx2v3d2aaa2f<>+12(SB)/4, $0x3d2aaa2f
-DATA avx2v3d2aaa2f<>+16(SB)/4, $0x3d2aaa2f
-DATA avx2v3d2aaa2f<>+20(SB)/4, $0x3d2aaa2f
-DATA avx2v3d2aaa2f<>+24(SB)/4, $0x3d2aaa2f
-DATA avx2v3d2aaa2f<>+28(SB)/4, $0x3d2aaa2f
-GLOBL avx2v3d2aaa2f<>(SB), RODATA|NOPTR, $32
-
-DATA avx2v3e2aaa47<>+0(SB)/4, $0x3e2aaa47
-DATA avx2v3e2aaa47<>+4(SB)/4, $0x3e2aaa47
-DATA avx2v3e2aaa47<>+8(SB)/4, $0x3e2aaa47
-DATA avx2v3e2aaa47<>+12(SB)/4, $0x3e2aaa47
-DATA avx2v3e2aaa47<>+16(SB)/4, $0x3e2aaa47
-DATA avx2v3e2aaa47<>+20(SB)/4, $0x3e2aaa47
-DATA avx2v3e2aaa47<>+24(SB)/4, $0x3e2aaa47
-DATA avx2v3e2aaa47<>+28(SB)/4, $0x3e2aaa47
-GLOBL avx2v3e2aaa47<>(SB), RODATA|NOPTR, $32
-
-DATA avx2v3f000000<>+0(SB)/4, $0x3f000000
-DATA avx2v3f000000<>+4(SB)/4, $0x3f000000
-DATA avx2v3f000000<>+8(SB)/4, $0x3f000000
-DATA avx2v3f000000<>+12(SB)/4, $0x3f000000
-DATA avx2v3f000000<>+16(SB)/4, $0x3f000000
-DATA avx2v3f000000<>+20(SB)/4, $0x3f000000
-DATA avx2v3f000000<>+24(SB)/4, $0x3f000000
-DATA avx2v3f000000<>+28(SB)/4, $0x3f000000
-GLOBL avx2v3f000000<>(SB), RODATA|NOPTR, $32
-
-DATA avx2v3f800000<>+0(SB)/4, $0x3f800000
-DATA avx2v3f800000<>+4(SB)/4, $0x3f800000
-DATA avx2v3f800000<>+8(SB)/4, $0x3f800000
-DATA avx2v3f800000<>+12(SB)/4, $0x3f800000
-DATA avx2v3f800000<>+16(SB)/4, $0x3f800000
-DATA avx2v3f800000<>+20(SB)/4, $0x3f800000
-DATA avx2v3f800000<>+24(SB)/4, $0x3f800000
-DATA avx2v3f800000<>+28(SB)/4, $0x3f800000
-GLOBL avx2v3f800000<>(SB), RODATA|NOPTR, $32
-
-// func avx2Silu(dst []float32, x []float32)
-// Requires: AVX, AVX2, FMA3
-TEXT ·avx2Silu(SB), NOSPLIT, $0-48
-	MOVQ dst_base+0(FP), AX
-	MOVQ dst_len+8(FP), CX
-	MOVQ x_base+24(FP), DX
-
-wide:
-	CMPQ         CX, $0x10
-	JL           wideend
-	VMOVUPS      (DX), Y0
-	VMOVUPS      32(DX), Y1
-	VCMPPS       $0x01, avx2vc2b00000<>+0(SB), Y0, Y2
-	VXORPS       avx2v80000000<>+0(SB), Y0, Y3
-	VMOVUPS      avx2vc2ae0000<>+0(SB), Y4
-	VMAXPS       Y3, Y4, Y3
-	VMOVUPS      avx2v42b00000<>+0(SB), Y4
-	VMINPS       Y3, Y4, Y3
-	VMOVUPS      avx2v4b400000<>+0(SB), Y4
-	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y3, Y4
-	VSUBPS       avx2v4b400000<>+0(SB), Y4, Y6
-	VFNMADD231PS avx2v3f318000<>+0(SB), Y6, Y3
-	VFNMADD231PS avx2vb95e8083<>+0(SB), Y6, Y3
-	VMOVUPS      avx2v3ab6da72<>+0(SB), Y6
-	VFMADD213PS  avx2v3c091df0<>+0(SB), Y3, Y6
-	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y3, Y6
-	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y3, Y6
-	VFMADD213PS  avx2v3f000000<>+0(SB), Y3, Y6
-	VFMADD213PS  avx2v3f800000<>+0(SB), Y3, Y6
-	VFMADD213PS  avx2v3f800000<>+0(SB), Y3, Y6
-	VPSLLD       $0x17, Y4, Y4
-	VPADDD       Y4, Y6, Y6
-	VMOVUPS      avx2v3f800000<>+0(SB), Y3
-	VADDPS       Y3, Y6, Y6
-	VDIVPS       Y6, Y3, Y6
-	VANDNPS      Y6, Y2, Y6
-	VMULPS       Y0, Y6, Y6
-	VCMPPS       $0x01, avx2vc2b00000<>+0(SB), Y1, Y0
-	VXORPS       avx2v80000000<>+0(SB), Y1, Y2
-	VMOVUPS      avx2vc2ae0000<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VMOVUPS      avx2v42b00000<>+0(SB), Y3
-	VMINPS       Y2, Y3, Y2
-	VMOVUPS      avx2v4b400000<>+0(SB), Y3
-	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y2, Y3
-	VSUBPS       avx2v4b400000<>+0(SB), Y3, Y4
-	VFNMADD231PS avx2v3f318000<>+0(SB), Y4, Y2
-	VFNMADD231PS avx2vb95e8083<>+0(SB), Y4, Y2
-	VMOVUPS      avx2v3ab6da72<>+0(SB), Y4
-	VFMADD213PS  avx2v3c091df0<>+0(SB), Y2, Y4
-	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y2, Y4
-	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y2, Y4
-	VFMADD213PS  avx2v3f000000<>+0(SB), Y2, Y4
-	VFMADD213PS  avx2v3f800000<>+0(SB), Y2, Y4
-	VFMADD213PS  avx2v3f800000<>+0(SB), Y2, Y4
-	VPSLLD       $0x17, Y3, Y3
-	VPADDD       Y3, Y4, Y4
-	VMOVUPS      avx2v3f800000<>+0(SB), Y2
-	VADDPS       Y2, Y4, Y4
-	VDIVPS       Y4, Y2, Y4
-	VANDNPS      Y4, Y0, Y4
-	VMULPS       Y1, Y4, Y4
-	VMOVUPS      Y6, (AX)
-	VMOVUPS      Y4, 32(AX)
-	ADDQ         $0x00000040, AX
-	ADDQ         $0x00000040, DX
-	SUBQ         $0x10, CX
-	JMP          wide
-
-wideend:
-vector:
-	CMPQ         CX, $0x08
-	JL           vectorend
-	VMOVUPS      (DX), Y0
-	VCMPPS       $0x01, avx2vc2b00000<>+0(SB), Y0, Y1
-	VXORPS       avx2v80000000<>+0(SB), Y0, Y2
-	VMOVUPS      avx2vc2ae0000<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VMOVUPS      avx2v42b00000<>+0(SB), Y3
-	VMINPS       Y2, Y3, Y2
-	VMOVUPS      avx2v4b400000<>+0(SB), Y3
-	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y2, Y3
-	VSUBPS       avx2v4b400000<>+0(SB), Y3, Y4
-	VFNMADD231PS avx2v3f318000<>+0(SB), Y4, Y2
-	VFNMADD231PS avx2vb95e8083<>+0(SB), Y4, Y2
-	VMOVUPS      avx2v3ab6da72<>+0(SB), Y4
-	VFMADD213PS  avx2v3c091df0<>+0(SB), Y2, Y4
-	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y2, Y4
-	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y2, Y4
-	VFMADD213PS  avx2v3f000000<>+0(SB), Y2, Y4
-	VFMADD213PS  avx2v3f800000<>+0(SB), Y2, Y4
-	VFMADD213PS  avx2v3f800000<>+0(SB), Y2, Y4
-	VPSLLD       $0x17, Y3, Y3
-	VPADDD       Y3, Y4, Y4
-	VMOVUPS      avx2v3f800000<>+0(SB), Y2
-	VADDPS       Y2, Y4, Y4
-	VDIVPS       Y4, Y2, Y4
-	VANDNPS      Y4, Y1, Y4
-	VMULPS       Y0, Y4, Y4
-	VMOVUPS      Y4, (AX)
-	ADDQ         $0x00000020, AX
-	ADDQ         $0x00000020, DX
-	SUBQ         $0x08, CX
-	JMP          vector
-
-vectorend:
-element:
-	CMPQ         CX, $0x01
-	JL           elementend
-	VMOVSS       (DX), X5
-	VCMPPS       $0x01, avx2vc2b00000<>+0(SB), Y5, Y0
-	VXORPS       avx2v80000000<>+0(SB), Y5, Y1
-	VMOVUPS      avx2vc2ae0000<>+0(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VMOVUPS      avx2v42b00000<>+0(SB), Y2
-	VMINPS       Y1, Y2, Y1
-	VMOVUPS      avx2v4b400000<>+0(SB), Y2
-	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y1, Y2
-	VSUBPS       avx2v4b400000<>+0(SB), Y2, Y3
-	VFNMADD231PS avx2v3f318000<>+0(SB), Y3, Y1
-	VFNMADD231PS avx2vb95e8083<>+0(SB), Y3, Y1
-	VMOVUPS      avx2v3ab6da72<>+0(SB), Y3
-	VFMADD213PS  avx2v3c091df0<>+0(SB), Y1, Y3
-	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y1, Y3
-	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y1, Y3
-	VFMADD213PS  avx2v3f000000<>+0(SB), Y1, Y3
-	VFMADD213PS  avx2v3f800000<>+0(SB), Y1, Y3
-	VFMADD213PS  avx2v3f800000<>+0(SB), Y1, Y3
-	VPSLLD       $0x17, Y2, Y2
-	VPADDD       Y2, Y3, Y3
-	VMOVUPS      avx2v3f800000<>+0(SB), Y1
-	VADDPS       Y1, Y3, Y3
-	VDIVPS       Y3, Y1, Y3
-	VANDNPS      Y3, Y0, Y3
-	VMULPS       Y5, Y3, Y3
-	VMOVSS       X3, (AX)
-	ADDQ         $0x00000004, AX
-	ADDQ         $0x00000004, DX
-	SUBQ         $0x01, CX
-	JMP          element
-
-elementend:
-	VZEROUPPER
-	RET
-
-// func avx2Erf(dst []float32, x []float32)
-// Requires: AVX, AVX2, FMA3
-TEXT ·avx2Erf(SB), NOSPLIT, $0-48
-	MOVQ dst_base+0(FP), AX
-	MOVQ dst_len+8(FP), CX
-	MOVQ x_base+24(FP), DX
-
-wide:
-	CMPQ         CX, $0x10
-	JL           wideend
-	VMOVUPS      (DX), Y0
-	VMOVUPS      32(DX), Y1
-	VANDPS       avx2v7fffffff<>+0(SB), Y0, Y2
-	VMOVUPS      avx2v40800000<>+0(SB), Y3
-	VMINPS       Y2, Y3, Y2
-	VCMPPS       $0x02, avx2v3f800000<>+0(SB), Y2, Y3
-	VMULPS       Y0, Y0, Y5
-	VMOVUPS      avx2v38a5725e<>+0(SB), Y6
-	VFMADD213PS  avx2vba5242f2<>+0(SB), Y5, Y6
-	VFMADD213PS  avx2v3baa0cfa<>+0(SB), Y5, Y6
-	VFMADD213PS  avx2vbcdbfdda<>+0(SB), Y5, Y6
-	VFMADD213PS  avx2v3de71690<>+0(SB), Y5, Y6
-	VFMADD213PS  avx2vbec0939f<>+0(SB), Y5, Y6
-	VFMADD213PS  avx2v3f906ebb<>+0(SB), Y5, Y6
-	VMULPS       Y0, Y6, Y6
-	VMOVUPS      avx2vb7b60353<>+0(SB), Y5
-	VFMADD213PS  avx2v39e7757e<>+0(SB), Y2, Y5
-	VFMADD213PS  avx2vbb89cc7f<>+0(SB), Y2, Y5
-	VFMADD213PS  avx2v3cce85eb<>+0(SB), Y2, Y5
-	VFMADD213PS  avx2vbdde0c68<>+0(SB), Y2, Y5
-	VFMADD213PS  avx2vbf221a78<>+0(SB), Y2, Y5
-	VFMADD213PS  avx2vbf909616<>+0(SB), Y2, Y5
-	VFMADD213PS  avx2v39459f6f<>+0(SB), Y2, Y5
-	VMOVUPS      avx2v4b400000<>+0(SB), Y2
-	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y5, Y2
-	VSUBPS       avx2v4b400000<>+0(SB), Y2, Y7
-	VFNMADD231PS avx2v3f318000<>+0(SB), Y7, Y5
-	VFNMADD231PS avx2vb95e8083<>+0(SB), Y7, Y5
-	VMOVUPS      avx2v3ab6da72<>+0(SB), Y7
-	VFMADD213PS  avx2v3c091df0<>+0(SB), Y5, Y7
-	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y5, Y7
-	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y5, Y7
-	VFMADD213PS  avx2v3f000000<>+0(SB), Y5, Y7
-	VFMADD213PS  avx2v3f800000<>+0(SB), Y5, Y7
-	VFMADD213PS  avx2v3f800000<>+0(SB), Y5, Y7
-	VPSLLD       $0x17, Y2, Y2
-	VPADDD       Y2, Y7, Y7
-	VMOVUPS      avx2v3f800000<>+0(SB), Y2
-	VSUBPS       Y7, Y2, Y7
-	VANDPS       avx2v80000000<>+0(SB), Y0, Y0
-	VORPS        Y0, Y7, Y7
-	VBLENDVPS    Y3, Y6, Y7, Y7
-	VANDPS       avx2v7fffffff<>+0(SB), Y1, Y0
-	VMOVUPS      avx2v40800000<>+0(SB), Y2
-	VMINPS       Y0, Y2, Y0
-	VCMPPS       $0x02, avx2v3f800000<>+0(SB), Y0, Y2
-	VMULPS       Y1, Y1, Y3
-	VMOVUPS      avx2v38a5725e<>+0(SB), Y5
-	VFMADD213PS  avx2vba5242f2<>+0(SB), Y3, Y5
-	VFMADD213PS  avx2v3baa0cfa<>+0(SB), Y3, Y5
-	VFMADD213PS  avx2vbcdbfdda<>+0(SB), Y3, Y5
-	VFMADD213PS  avx2v3de71690<>+0(SB), Y3, Y5
-	VFMADD213PS  avx2vbec0939f<>+0(SB), Y3, Y5
-	VFMADD213PS  avx2v3f906ebb<>+0(SB), Y3, Y5
-	VMULPS       Y1, Y5, Y5
-	VMOVUPS      avx2vb7b60353<>+0(SB), Y3
-	VFMADD213PS  avx2v39e7757e<>+0(SB), Y0, Y3
-	VFMADD213PS  avx2vbb89cc7f<>+0(SB), Y0, Y3
-	VFMADD213PS  avx2v3cce85eb<>+0(SB), Y0, Y3
-	VFMADD213PS  avx2vbdde0c68<>+0(SB), Y0, Y3
-	VFMADD213PS  avx2vbf221a78<>+0(SB), Y0, Y3
-	VFMADD213PS  avx2vbf909616<>+0(SB), Y0, Y3
-	VFMADD213PS  avx2v39459f6f<>+0(SB), Y0, Y3
-	VMOVUPS      avx2v4b400000<>+0(SB), Y0
-	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y3, Y0
-	VSUBPS       avx2v4b400000<>+0(SB), Y0, Y6
-	VFNMADD231PS avx2v3f318000<>+0(SB), Y6, Y3
-	VFNMADD231PS avx2vb95e8083<>+0(SB), Y6, Y3
-	VMOVUPS      avx2v3ab6da72<>+0(SB), Y6
-	VFMADD213PS  avx2v3c091df0<>+0(SB), Y3, Y6
-	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y3, Y6
-	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y3, Y6
-	VFMADD213PS  avx2v3f000000<>+0(SB), Y3, Y6
-	VFMADD213PS  avx2v3f800000<>+0(SB), Y3, Y6
-	VFMADD213PS  avx2v3f800000<>+0(SB), Y3, Y6
-	VPSLLD       $0x17, Y0, Y0
-	VPADDD       Y0, Y6, Y6
-	VMOVUPS      avx2v3f800000<>+0(SB), Y0
-	VSUBPS       Y6, Y0, Y6
-	VANDPS       avx2v80000000<>+0(SB), Y1, Y0
-	VORPS        Y0, Y6, Y6
-	VBLENDVPS    Y2, Y5, Y6, Y6
-	VMOVUPS      Y7, (AX)
-	VMOVUPS      Y6, 32(AX)
-	ADDQ         $0x00000040, AX
-	ADDQ         $0x00000040, DX
-	SUBQ         $0x10, CX
-	JMP          wide
-
-wideend:
-vector:
-	CMPQ         CX, $0x08
-	JL           vectorend
-	VMOVUPS      (DX), Y0
-	VANDPS       avx2v7fffffff<>+0(SB), Y0, Y1
-	VMOVUPS      avx2v40800000<>+0(SB), Y2
-	VMINPS       Y1, Y2, Y1
-	VCMPPS       $0x02, avx2v3f800000<>+0(SB), Y1, Y2
-	VMULPS       Y0, Y0, Y3
-	VMOVUPS      avx2v38a5725e<>+0(SB), Y5
-	VFMADD213PS  avx2vba5242f2<>+0(SB), Y3, Y5
-	VFMADD213PS  avx2v3baa0cfa<>+0(SB), Y3, Y5
-	VFMADD213PS  avx2vbcdbfdda<>+0(SB), Y3, Y5
-	VFMADD213PS  avx2v3de71690<>+0(SB), Y3, Y5
-	VFMADD213PS  avx2vbec0939f<>+0(SB), Y3, Y5
-	VFMADD213PS  avx2v3f906ebb<>+0(SB), Y3, Y5
-	VMULPS       Y0, Y5, Y5
-	VMOVUPS      avx2vb7b60353<>+0(SB), Y3
-	VFMADD213PS  avx2v39e7757e<>+0(SB), Y1, Y3
-	VFMADD213PS  avx2vbb89cc7f<>+0(SB), Y1, Y3
-	VFMADD213PS  avx2v3cce85eb<>+0(SB), Y1, Y3
-	VFMADD213PS  avx2vbdde0c68<>+0(SB), Y1, Y3
-	VFMADD213PS  avx2vbf221a78<>+0(SB), Y1, Y3
-	VFMADD213PS  avx2vbf909616<>+0(SB), Y1, Y3
-	VFMADD213PS  avx2v39459f6f<>+0(SB), Y1, Y3
-	VMOVUPS      avx2v4b400000<>+0(SB), Y1
-	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y3, Y1
-	VSUBPS       avx2v4b400000<>+0(SB), Y1, Y6
-	VFNMADD231PS avx2v3f318000<>+0(SB), Y6, Y3
-	VFNMADD231PS avx2vb95e8083<>+0(SB), Y6, Y3
-	VMOVUPS      avx2v3ab6da72<>+0(SB), Y6
-	VFMADD213PS  avx2v3c091df0<>+0(SB), Y3, Y6
-	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y3, Y6
-	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y3, Y6
-	VFMADD213PS  avx2v3f000000<>+0(SB), Y3, Y6
-	VFMADD213PS  avx2v3f800000<>+0(SB), Y3, Y6
-	VFMADD213PS  avx2v3f800000<>+0(SB), Y3, Y6
-	VPSLLD       $0x17, Y1, Y1
-	VPADDD       Y1, Y6, Y6
-	VMOVUPS      avx2v3f800000<>+0(SB), Y1
-	VSUBPS       Y6, Y1, Y6
-	VANDPS       avx2v80000000<>+0(SB), Y0, Y0
-	VORPS        Y0, Y6, Y6
-	VBLENDVPS    Y2, Y5, Y6, Y6
-	VMOVUPS      Y6, (AX)
-	ADDQ         $0x00000020, AX
-	ADDQ         $0x00000020, DX
-	SUBQ         $0x08, CX
-	JMP          vector
-
-vectorend:
-element:
-	CMPQ         CX, $0x01
-	JL           elementend
-	VMOVSS       (DX), X4
-	VANDPS       avx2v7fffffff<>+0(SB), Y4, Y0
-	VMOVUPS      avx2v40800000<>+0(SB), Y1
-	VMINPS       Y0, Y1, Y0
-	VCMPPS       $0x02, avx2v3f800000<>+0(SB), Y0, Y1
-	VMULPS       Y4, Y4, Y2
-	VMOVUPS      avx2v38a5725e<>+0(SB), Y3
-	VFMADD213PS  avx2vba5242f2<>+0(SB), Y2, Y3
-	VFMADD213PS  avx2v3baa0cfa<>+0(SB), Y2, Y3
-	VFMADD213PS  avx2vbcdbfdda<>+0(SB), Y2, Y3
-	VFMADD213PS  avx2v3de71690<>+0(SB), Y2, Y3
-	VFMADD213PS  avx2vbec0939f<>+0(SB), Y2, Y3
-	VFMADD213PS  avx2v3f906ebb<>+0(SB), Y2, Y3
-	VMULPS       Y4, Y3, Y3
-	VMOVUPS      avx2vb7b60353<>+0(SB), Y2
-	VFMADD213PS  avx2v39e7757e<>+0(SB), Y0, Y2
-	VFMADD213PS  avx2vbb89cc7f<>+0(SB), Y0, Y2
-	VFMADD213PS  avx2v3cce85eb<>+0(SB), Y0, Y2
-	VFMADD213PS  avx2vbdde0c68<>+0(SB), Y0, Y2
-	VFMADD213PS  avx2vbf221a78<>+0(SB), Y0, Y2
-	VFMADD213PS  avx2vbf909616<>+0(SB), Y0, Y2
-	VFMADD213PS  avx2v39459f6f<>+0(SB), Y0, Y2
-	VMOVUPS      avx2v4b400000<>+0(SB), Y0
-	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y2, Y0
-	VSUBPS       avx2v4b400000<>+0(SB), Y0, Y5
-	VFNMADD231PS avx2v3f318000<>+0(SB), Y5, Y2
-	VFNMADD231PS avx2vb95e8083<>+0(SB), Y5, Y2
-	VMOVUPS      avx2v3ab6da72<>+0(SB), Y5
-	VFMADD213PS  avx2v3c091df0<>+0(SB), Y2, Y5
-	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y2, Y5
-	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y2, Y5
-	VFMADD213PS  avx2v3f000000<>+0(SB), Y2, Y5
-	VFMADD213PS  avx2v3f800000<>+0(SB), Y2, Y5
-	VFMADD213PS  avx2v3f800000<>+0(SB), Y2, Y5
-	VPSLLD       $0x17, Y0, Y0
-	VPADDD       Y0, Y5, Y5
-	VMOVUPS      avx2v3f800000<>+0(SB), Y0
-	VSUBPS       Y5, Y0, Y5
-	VANDPS       avx2v80000000<>+0(SB), Y4, Y0
-	VORPS        Y0, Y5, Y5
-	VBLENDVPS    Y1, Y3, Y5, Y5
-	VMOVSS       X5, (AX)
-	ADDQ         $0x00000004, AX
-	ADDQ         $0x00000004, DX
-	SUBQ         $0x01, CX
-	JMP          element
-
-elementend:
-	VZEROUPPER
-	RET
-
-DATA avx2v7fffffff<>+0(SB)/4, $0x7fffffff
-DATA avx2v7fffffff<>+4(SB)/4, $0x7fffffff
-DATA avx2v7fffffff<>+8(SB)/4, $0x7fffffff
-DATA avx2v7fffffff<>+12(SB)/4, $0x7fffffff
-DATA avx2v7fffffff<>+16(SB)/4, $0x7fffffff
-DATA avx2v7fffffff<>+20(SB)/4, $0x7fffffff
-DATA avx2v7fffffff<>+24(SB)/4, $0x7fffffff
-DATA avx2v7fffffff<>+28(SB)/4, $0x7fffffff
-GLOBL avx2v7fffffff<>(SB), RODATA|NOPTR, $32
-
-DATA avx2v40800000<>+0(SB)/4, $0x40800000
-DATA avx2v40800000<>+4(SB)/4, $0x40800000
-DATA avx2v40800000<>+8(SB)/4, $0x40800000
-DATA avx2v40800000<>+12(SB)/4, $0x40800000
-DATA avx2v40800000<>+16(SB)/4, $0x40800000
-DATA avx2v40800000<>+20(SB)/4, $0x40800000
-DATA avx2v40800000<>+24(SB)/4, $0x40800000
-DATA avx2v40800000<>+28(SB)/4, $0x40800000
-GLOBL avx2v40800000<>(SB), RODATA|NOPTR, $32
-
-DATA avx2v38a5725e<>+0(SB)/4, $0x38a5725e
-DATA avx2v38a5725e<>+4(SB)/4, $0x38a5725e
-DATA avx2v38a5725e<>+8(SB)/4, $0x38a5725e
-DATA avx2v38a5725e<>+12(SB)/4, $0x38a5725e
-DATA avx2v38a5725e<>+16(SB)/4, $0x38a5725e
-DATA avx2v38a5725e<>+20(SB)/4, $0x38a5725e
-DATA avx2v38a5725e<>+24(SB)/4, $0x38a5725e
-DATA avx2v38a5725e<>+28(SB)/4, $0x38a5725e
-GLOBL avx2v38a5725e<>(SB), RODATA|NOPTR, $32
-
-DATA avx2vba5242f2<>+0(SB)/4, $0xba5242f2
-DATA avx2vba5242f2<>+4(SB)/4, $0xba5242f2
-DATA avx2vba5242f2<>+8(SB)/4, $0xba5242f2
-DATA avx2vba5242f2<>+12(SB)/4, $0xba5242f2
-DATA avx2vba5242f2<>+16(SB)/4, $0xba5242f2
-DATA avx2vba5242f2<>+20(SB)/4, $0xba5242f2
-DATA avx2vba5242f2<>+24(SB)/4, $0xba5242f2
-DATA avx2vba5242f2<>+28(SB)/4, $0xba5242f2
-GLOBL avx2vba5242f2<>(SB), RODATA|NOPTR, $32
-
-DATA avx2v3baa0cfa<>+0(SB)/4, $0x3baa0cfa
-DATA avx2v3baa0cfa<>+4(SB)/4, $0x3baa0cfa
-DATA avx2v3baa0cfa<>+8(SB)/4, $0x3baa0cfa
-DATA avx2v3baa0cfa<>+12(SB)/4, $0x3baa0cfa
-DATA avx2v3baa0cfa<>+16(SB)/4, $0x3baa0cfa
-DATA avx2v3baa0cfa<>+20(SB)/4, $0x3baa0cfa
-DATA avx2v3baa0cfa<>+24(SB)/4, $0x3baa0cfa
-DATA avx2v3baa0cfa<>+28(SB)/4, $0x3baa0cfa
-GLOBL avx2v3baa0cfa<>(SB), RODATA|NOPTR, $32
-
-DATA avx2vbcdbfdda<>+0(SB)/4, $0xbcdbfdda
-DATA avx2vbcdbfdda<>+4(SB)/4, $0xbcdbfdda
-DATA avx2vbcdbfdda<>+8(SB)/4, $0xbcdbfdda
-DATA avx2vbcdbfdda<>+12(SB)/4, $0xbcdbfdda
-DATA avx2vbcdbfdda<>+16(SB)/4, $0xbcdbfdda
-DATA avx2vbcdbfdda<>+20(SB)/4, $0xbcdbfdda
-DATA avx2vbcdbfdda<>+24(SB)/4, $0xbcdbfdda
-DATA avx2vbcdbfdda<>+28(SB)/4, $0xbcdbfdda
-GLOBL avx2vbcdbfdda<>(SB), RODATA|NOPTR, $32
-
-DATA avx2v3de71690<>+0(SB)/4, $0x3de71690
-DATA avx2v3de71690<>+4(SB)/4, $0x3de71690
-DATA avx2v3de71690<>+8(SB)/4, $0x3de71690
-DATA avx2v3de71690<>+12(SB)/4, $0x3de71690
-DATA avx2v3de71690<>+16(SB)/4, $0x3de71690
-DATA avx2v3de71690<>+20(SB)/4, $0x3de71690
-DATA avx2v3de71690<>+24(SB)/4, $0x3de71690
-DATA avx2v3de71690<>+28(SB)/4, $0x3de71690
-GLOBL avx2v3de71690<>(SB), RODATA|NOPTR, $32
-
-DATA avx2vbec0939f<>+0(SB)/4, $0xbec0939f
-DATA avx2vbec0939f<>+4(SB)/4, $0xbec0939f
-DATA avx2vbec0939f<>+8(SB)/4, $0xbec0939f
-DATA avx2vbec0939f<>+12(SB)/4, $0xbec0939f
-DATA avx2vbec0939f<>+16(SB)/4, $0xbec0939f
-DATA avx2vbec0939f<>+20(SB)/4, $0xbec0939f
-DATA avx2vbec0939f<>+24(SB)/4, $0xbec0939f
-DATA avx2vbec0939f<>+28(SB)/4, $0xbec0939f
-GLOBL avx2vbec0939f<>(SB), RODATA|NOPTR, $32
-
-DATA avx2v3f906ebb<>+0(SB)/4, $0x3f906ebb
-DATA avx2v3f906ebb<>+4(SB)/4, $0x3f906ebb
-DATA avx2v3f906ebb<>+8(SB)/4, $0x3f906ebb
-DATA avx2v3f906ebb<>+12(SB)/4, $0x3f906ebb
-DATA avx2v3f906ebb<>+16(SB)/4, $0x3f906ebb
-DATA avx2v3f906ebb<>+20(SB)/4, $0x3f906ebb
-DATA avx2v3f906ebb<>+24(SB)/4, $0x3f906ebb
-DATA avx2v3f906ebb<>+28(SB)/4, $0x3f906ebb
-GLOBL avx2v3f906ebb<>(SB), RODATA|NOPTR, $32
-
-DATA avx2vb7b60353<>+0(SB)/4, $0xb7b60353
-DATA avx2vb7b60353<>+4(SB)/4, $0xb7b60353
-DATA avx2vb7b60353<>+8(SB)/4, $0xb7b60353
-DATA avx2vb7b60353<>+12(SB)/4, $0xb7b60353
-DATA avx2vb7b60353<>+16(SB)/4, $0xb7b60353
-DATA avx2vb7b60353<>+20(SB)/4, $0xb7b60353
-DATA avx2vb7b60353<>+24(SB)/4, $0xb7b60353
-DATA avx2vb7b60353<>+28(SB)/4, $0xb7b60353
-GLOBL avx2vb7b60353<>(SB), RODATA|NOPTR, $32
-
-DATA avx2v39e7757e<>+0(SB)/4, $0x39e7757e
-DATA avx2v39e7757e<>+4(SB)/4, $0x39e7757e
-DATA avx2v39e7757e<>+8(SB)/4, $0x39e7757e
-DATA avx2v39e7757e<>+12(SB)/4, $0x39e7757e
-DATA avx2v39e7757e<>+16(SB)/4, $0x39e7757e
-DATA avx2v39e7757e<>+20(SB)/4, $0x39e7757e
-DATA avx2v39e7757e<>+24(SB)/4, $0x39e7757e
-DATA avx2v39e7757e<>+28(SB)/4, $0x39e7757e
-GLOBL avx2v39e7757e<>(SB), RODATA|NOPTR, $32
-
-DATA avx2vbb89cc7f<>+0(SB)/4, $0xbb89cc7f
-DATA avx2vbb89cc7f<>+4(SB)/4, $0xbb89cc7f
-DATA avx2vbb89cc7f<>+8(SB)/4, $0xbb89cc7f
-DATA avx2vbb89cc7f<>+12(SB)/4, $0xbb89cc7f
-DATA avx2vbb89cc7f<>+16(SB)/4, $0xbb89cc7f
-DATA avx2vbb89cc7f<>+20(SB)/4, $0xbb89cc7f
-DATA avx2vbb89cc7f<>+24(SB)/4, $0xbb89cc7f
-DATA avx2vbb89cc7f<>+28(SB)/4, $0xbb89cc7f
-GLOBL avx2vbb89cc7f<>(SB), RODATA|NOPTR, $32
-
-DATA avx2v3cce85eb<>+0(SB)/4, $0x3cce85eb
-DATA avx2v3cce85eb<>+4(SB)/4, $0x3cce85eb
-DATA avx2v3cce85eb<>+8(SB)/4, $0x3cce85eb
-DATA avx2v3cce85eb<>+12(SB)/4, $0x3cce85eb
-DATA avx2v3cce85eb<>+16(SB)/4, $0x3cce85eb
-DATA avx2v3cce85eb<>+20(SB)/4, $0x3cce85eb
-DATA avx2v3cce85eb<>+24(SB)/4, $0x3cce85eb
-DATA avx2v3cce85eb<>+28(SB)/4, $0x3cce85eb
-GLOBL avx2v3cce85eb<>(SB), RODATA|NOPTR, $32
-
-DATA avx2vbdde0c68<>+0(SB)/4, $0xbdde0c68
-DATA avx2vbdde0c68<>+4(SB)/4, $0xbdde0c68
-DATA avx2vbdde0c68<>+8(SB)/4, $0xbdde0c68
-DATA avx2vbdde0c68<>+12(SB)/4, $0xbdde0c68
-DATA avx2vbdde0c68<>+16(SB)/4, $0xbdde0c68
-DATA avx2vbdde0c68<>+20(SB)/4, $0xbdde0c68
-DATA avx2vbdde0c68<>+24(SB)/4, $0xbdde0c68
-DATA avx2vbdde0c68<>+28(SB)/4, $0xbdde0c68
-GLOBL avx2vbdde0c68<>(SB), RODATA|NOPTR, $32
-
-DATA avx2vbf221a78<>+0(SB)/4, $0xbf221a78
-DATA avx2vbf221a78<>+4(SB)/4, $0xbf221a78
-DATA avx2vbf221a78<>+8(SB)/4, $0xbf221a78
-DATA avx2vbf221a78<>+12(SB)/4, $0xbf221a78
-DATA avx2vbf221a78<>+16(SB)/4, $0xbf221a78
-DATA avx2vbf221a78<>+20(SB)/4, $0xbf221a78
-DATA avx2vbf221a78<>+24(SB)/4, $0xbf221a78
-DATA avx2vbf221a78<>+28(SB)/4, $0xbf221a78
-GLOBL avx2vbf221a78<>(SB), RODATA|NOPTR, $32
-
-DATA avx2vbf909616<>+0(SB)/4, $0xbf909616
-DATA avx2vbf909616<>+4(SB)/4, $0xbf909616
-DATA avx2vbf909616<>+8(SB)/4, $0xbf909616
-DATA avx2vbf909616<>+12(SB)/4, $0xbf909616
-DATA avx2vbf909616<>+16(SB)/4, $0xbf909616
-DATA avx2vbf909616<>+20(SB)/4, $0xbf909616
-DATA avx2vbf909616<>+24(SB)/4, $0xbf909616
-DATA avx2vbf909616<>+28(SB)/4, $0xbf909616
-GLOBL avx2vbf909616<>(SB), RODATA|NOPTR, $32
-
-DATA avx2v39459f6f<>+0(SB)/4, $0x39459f6f
-DATA avx2v39459f6f<>+4(SB)/4, $0x39459f6f
-DATA avx2v39459f6f<>+8(SB)/4, $0x39459f6f
-DATA avx2v39459f6f<>+12(SB)/4, $0x39459f6f
-DATA avx2v39459f6f<>+16(SB)/4, $0x39459f6f
-DATA avx2v39459f6f<>+20(SB)/4, $0x39459f6f
-DATA avx2v39459f6f<>+24(SB)/4, $0x39459f6f
-DATA avx2v39459f6f<>+28(SB)/4, $0x39459f6f
-GLOBL avx2v39459f6f<>(SB), RODATA|NOPTR, $32

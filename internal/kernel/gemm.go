@@ -194,6 +194,10 @@ func (m *Multiplier) whole(run func(*Tile), row, col, off int, out *Output, ep *
 	off += row * out.LD
 	_ = out.C[off+(t.MR-1)*out.LD+t.NR-1]
 	m.tile.C, m.tile.LDC = &out.C[off], out.LD
+	apart := m.tile.Clamp == 0 && ep.Act.Kind != Identity // the activation is a function of its own, faster on one long run
+	if apart {
+		m.tile.C, m.tile.LDC = &m.c[0], t.NR
+	}
 	m.tile.RowBias, m.tile.ColBias, m.tile.Res = nil, nil, nil
 	if ep.RowBias != nil {
 		_ = ep.RowBias[row+t.MR-1]
@@ -208,10 +212,9 @@ func (m *Multiplier) whole(run func(*Tile), row, col, off int, out *Output, ep *
 		m.tile.Res, m.tile.LDRes = &out.Res[off], out.LD
 	}
 	run(&m.tile)
-	if m.tile.Clamp == 0 && ep.Act.Kind != Identity {
-		for i := range t.MR {
-			t.Apply(ep.Act, out.C[off+i*out.LD:][:t.NR])
-		}
+	if apart {
+		t.Apply(ep.Act, m.c)
+		t.copyRows(&out.C[off], &m.c[0], out.LD, t.NR, t.MR, t.NR)
 	}
 }
 
@@ -238,9 +241,7 @@ func (m *Multiplier) edge(run func(*Tile), row, rows, col, cols int, out *Output
 	}
 	run(&m.tile)
 	if m.tile.Clamp == 0 && ep.Act.Kind != Identity {
-		for i := range rows {
-			t.Apply(ep.Act, m.c[i*t.NR:][:cols])
-		}
+		t.Apply(ep.Act, m.c[:rows*t.NR]) // what lies between the columns too: longer runs are faster
 	}
 	m.eachRun(col, cols, out, func(lane, n, off int) {
 		for i := range rows {

@@ -22,6 +22,10 @@ func generic() *Table {
 		Sigmoid:    genericSigmoid,
 		Silu:       genericSilu,
 		Erf:        genericErf,
+		Tanh:       genericTanh,
+		Gelu:       genericGelu,
+		LeakyRelu:  genericLeakyRelu,
+		HardSwish:  genericHardSwish,
 		Axpy4:      genericAxpy4,
 		Dots:       genericDots,
 		Taps:       genericTaps,
@@ -109,6 +113,37 @@ func genericErf(dst, x []float32) {
 	x = x[:len(dst)]
 	for i, v := range x {
 		dst[i] = ErfF(v)
+	}
+}
+
+func genericTanh(dst, x []float32) {
+	x = x[:len(dst)]
+	for i, v := range x {
+		dst[i] = TanhF(v)
+	}
+}
+
+func genericGelu(dst, x []float32) {
+	x = x[:len(dst)]
+	for i, v := range x {
+		dst[i] = GeluF(v)
+	}
+}
+
+func genericLeakyRelu(dst, x []float32, alpha float32) {
+	x = x[:len(dst)]
+	for i, v := range x {
+		if v < 0 {
+			v *= alpha
+		}
+		dst[i] = v
+	}
+}
+
+func genericHardSwish(dst, x []float32, scale, shift float32) {
+	x = x[:len(dst)]
+	for i, v := range x {
+		dst[i] = v * clamp(v*scale+shift, 0, 1)
 	}
 }
 

@@ -58,6 +58,14 @@ type Table struct {
 	Silu func(dst, x []float32)
 	// Erf computes dst = erf(x).
 	Erf func(dst, x []float32)
+	// Tanh computes the hyperbolic tangent.
+	Tanh func(dst, x []float32)
+	// Gelu computes dst = x/2*erfc(-x/sqrt(2)); where that is less than 1e-9 it may be 0.
+	Gelu func(dst, x []float32)
+	// LeakyRelu computes dst = x, alpha*x where x is negative.
+	LeakyRelu func(dst, x []float32, alpha float32)
+	// HardSwish computes dst = x * min(max(x*scale+shift, 0), 1).
+	HardSwish func(dst, x []float32, scale, shift float32)
 	// Axpy4 computes dst += a[0]*x + a[1]*x[ld:] + a[2]*x[2*ld:] + a[3]*x[3*ld:].
 	Axpy4 func(dst, x []float32, ld int, a *[4]float32)
 	// Dots computes the eight scalar products of four rows of x, ldx apart, with two rows of w, ldw apart, over k

@@ -259,6 +259,8 @@ func TestElementwise(t *testing.T) {
 		}{
 			"Relu":       {func(d, x, _ []float32) { table.Relu(d, x) }, func(x, _ float32) float32 { return max32(x, 0) }},
 			"Clamp":      {func(d, x, _ []float32) { table.Clamp(d, x, -0.25, 0.5) }, func(x, _ float32) float32 { return -max32(-max32(x, -0.25), -0.5) }},
+			"LeakyRelu":  {func(d, x, _ []float32) { table.LeakyRelu(d, x, 0.25) }, func(x, _ float32) float32 { return max32(x, x/4) }},
+			"HardSwish":  {func(d, x, _ []float32) { table.HardSwish(d, x, 2, 0.5) }, func(x, _ float32) float32 { return x * clamp(2*x+0.5, 0, 1) }},
 			"Add":        {table.Add, func(x, y float32) float32 { return x + y }},
 			"AddRelu":    {table.AddRelu, func(x, y float32) float32 { return max32(x+y, 0) }},
 			"Mul":        {table.Mul, func(x, y float32) float32 { return x * y }},
@@ -461,6 +463,7 @@ func TestActivations(t *testing.T) {
 			{Activation{Kind: HardSigmoid, A: 0.25, B: 0.5}, func(x float64) float64 { return limit(x/4 + 0.5) }},
 			{Activation{Kind: HardSwish, A: 0.25, B: 0.5}, func(x float64) float64 { return x * limit(x/4+0.5) }},
 			{Activation{Kind: Silu}, func(x float64) float64 { return x * sigmoid(x) }},
+			{Activation{Kind: Gelu}, func(x float64) float64 { return x / 2 * math.Erfc(-x/math.Sqrt2) }},
 		} {
 			x := make([]float32, 41)
 			for i := range x {

@@ -101,3 +101,11 @@ func ErfcTailF(x float32) float32 {
 	p := (((((((-0.177704204*t+0.750712898)*t-1.04281602)*t+0.410461944)*t-0.0770057983)*t+0.405545672)*t+0.996821429)*t - 1.26537296)
 	return t * ExpF(p-x*x)
 }
+
+// GeluF returns x/2*erfc(-x/sqrt(2)); it uses the complement where 1+erf would cancel.
+func GeluF(x float32) float32 {
+	if x < -1.4142135 {
+		return 0.5 * x * ErfcTailF(x*-0.70710678)
+	}
+	return 0.5 * x * (1 + ErfF(x*0.70710678))
+}

@@ -28,6 +28,10 @@ func native() []*Table {
 		Sigmoid:    avx2Sigmoid,
 		Silu:       avx2Silu,
 		Erf:        avx2Erf,
+		Tanh:       avx2Tanh,
+		Gelu:       avx2Gelu,
+		LeakyRelu:  avx2LeakyRelu,
+		HardSwish:  avx2HardSwish,
 		Axpy4:      avx2Axpy4,
 		Dots:       avx2Dots,
 		Taps:       avx2Taps,
@@ -54,6 +58,7 @@ func native() []*Table {
 		{3, 1, avx512Slide3Stride1}, {3, 2, avx512Slide3Stride2}, {5, 1, avx512Slide5Stride1}, {5, 2, avx512Slide5Stride2},
 		{7, 1, avx512Slide7Stride1}, {7, 2, avx512Slide7Stride2},
 	}
+	avx512.Sigmoid, avx512.Silu, avx512.Erf, avx512.Tanh, avx512.Gelu = avx512Sigmoid, avx512Silu, avx512Erf, avx512Tanh, avx512Gelu
 	avx512.copyPanel, avx512.packLanes, avx512.packTable = avx512CopyPanel, avx512PackLanes, avx512PackTable
 	return []*Table{avx2, &avx512}
 }

@@ -27,9 +27,13 @@ func native() []*Table {
 				wholeVectors(neonMax, genericMax)(dst, dst, src[off:])
 			}
 		},
-		Sigmoid: genericSigmoid,
-		Silu:    genericSilu,
-		Erf:     genericErf,
+		Sigmoid:   genericSigmoid,
+		Silu:      genericSilu,
+		Erf:       genericErf,
+		Tanh:      genericTanh,
+		Gelu:      genericGelu,
+		LeakyRelu: genericLeakyRelu,
+		HardSwish: genericHardSwish,
 
 		winogradInput:  genericWinogradInput,
 		winogradOutput: genericWinogradOutput,

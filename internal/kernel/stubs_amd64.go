@@ -79,6 +79,31 @@ func avx2Slide7Stride1(s *Slide)
 //go:noescape
 func avx2Slide7Stride2(s *Slide)
 
+// avx2Sigmoid computes dst = 1/(1+e^-x).
+//
+//go:noescape
+func avx2Sigmoid(dst, x []float32)
+
+// avx2Silu computes dst = x/(1+e^-x).
+//
+//go:noescape
+func avx2Silu(dst, x []float32)
+
+// avx2Erf computes the error function.
+//
+//go:noescape
+func avx2Erf(dst, x []float32)
+
+// avx2Tanh computes the hyperbolic tangent.
+//
+//go:noescape
+func avx2Tanh(dst, x []float32)
+
+// avx2Gelu computes dst = x/2*erfc(-x/sqrt(2)).
+//
+//go:noescape
+func avx2Gelu(dst, x []float32)
+
 // avx2Relu computes dst = max(x, 0).
 //
 //go:noescape
@@ -93,6 +118,16 @@ func avx2Clamp(dst, x []float32, lo, hi float32)
 //
 //go:noescape
 func avx2ScaleShift(dst, x []float32, scale, shift float32)
+
+// avx2LeakyRelu computes dst = x, alpha*x where x is negative.
+//
+//go:noescape
+func avx2LeakyRelu(dst, x []float32, alpha float32)
+
+// avx2HardSwish computes dst = x * min(max(x*scale+shift, 0), 1).
+//
+//go:noescape
+func avx2HardSwish(dst, x []float32, scale, shift float32)
 
 // avx2Add computes dst = x + y.
 //
@@ -153,21 +188,6 @@ func avx2WinogradInput(dst *float32, step int, src *float32, n int)
 //
 //go:noescape
 func avx2WinogradOutput(dst, src *float32, step, n int, bias, lo, hi float32)
-
-// avx2Sigmoid computes dst = 1/(1+e^-x).
-//
-//go:noescape
-func avx2Sigmoid(dst, x []float32)
-
-// avx2Silu computes dst = x/(1+e^-x).
-//
-//go:noescape
-func avx2Silu(dst, x []float32)
-
-// avx2Erf computes the error function.
-//
-//go:noescape
-func avx2Erf(dst, x []float32)
 
 // avx512Tile2x16 is the microkernel for 2 rows and 16 columns of a tile.
 //
@@ -253,3 +273,28 @@ func avx512Slide7Stride1(s *Slide)
 //
 //go:noescape
 func avx512Slide7Stride2(s *Slide)
+
+// avx512Sigmoid computes dst = 1/(1+e^-x).
+//
+//go:noescape
+func avx512Sigmoid(dst, x []float32)
+
+// avx512Silu computes dst = x/(1+e^-x).
+//
+//go:noescape
+func avx512Silu(dst, x []float32)
+
+// avx512Erf computes the error function.
+//
+//go:noescape
+func avx512Erf(dst, x []float32)
+
+// avx512Tanh computes the hyperbolic tangent.
+//
+//go:noescape
+func avx512Tanh(dst, x []float32)
+
+// avx512Gelu computes dst = x/2*erfc(-x/sqrt(2)).
+//
+//go:noescape
+func avx512Gelu(dst, x []float32)

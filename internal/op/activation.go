@@ -20,7 +20,7 @@ func init() {
 	registerUnary("LeakyRelu", 1, func(s *Spec) (kernels1, error) {
 		alpha := s.Float("alpha", 0.01)
 		return kernels1{
-			onnx.Float:  loop1(cheapGrain, leakyRelu(alpha)),
+			onnx.Float:  loop1(cheapGrain, func(y, x []float32) { kernel.Default().LeakyRelu(y[:len(x)], x, alpha) }),
 			onnx.Double: loop1(cheapGrain, leakyRelu(float64(alpha))),
 		}, nil
 	})
@@ -61,7 +61,8 @@ func init() {
 	})
 	// HardSwish is x*max(0, min(1, x/6+1/2)).
 	registerUnaryPlain("HardSwish", 14, kernels1{
-		onnx.Float: loop1(cheapGrain, hardSwish[float32]), onnx.Double: loop1(cheapGrain, hardSwish[float64]),
+		onnx.Float:  loop1(cheapGrain, func(y, x []float32) { kernel.Default().HardSwish(y[:len(x)], x, 1./6, 0.5) }),
+		onnx.Double: loop1(cheapGrain, hardSwish),
 	})
 	// Mish is x*tanh(ln(1+e^x)); with e = e^x that is x*(e²+2e)/(e²+2e+2).
 	registerUnaryPlain("Mish", 18, floats1(func(y, x []float32) {
@@ -93,11 +94,7 @@ func init() {
 		New: func(s *Spec) (Op, error) { return unary{kernels: swish(s.Float("alpha", 1.702))}, nil }})
 	// Swish is x*sigmoid(alpha*x).
 	registerUnary("Swish", 24, func(s *Spec) (kernels1, error) { return swish(s.Float("alpha", 1)), nil })
-	registerUnaryPlain("Tanh", 1, floats1(func(y, x []float32) {
-		for i, v := range x {
-			y[i] = kernel.TanhF(v)
-		}
-	}, math.Tanh))
+	registerUnaryPlain("Tanh", 1, floats1(func(y, x []float32) { kernel.Default().Tanh(y[:len(x)], x) }, math.Tanh))
 	// Softplus is ln(1+e^x).
 	registerUnaryPlain("Softplus", 1, floats1(func(y, x []float32) {
 		for i, v := range x {
@@ -137,8 +134,8 @@ func relu[T signed](y, x []T) {
 }
 
 // leakyRelu has no branch, which would go wrong half of the time.
-func leakyRelu[T float](alpha T) func(y, x []T) {
-	return func(y, x []T) {
+func leakyRelu(alpha float64) func(y, x []float64) {
+	return func(y, x []float64) {
 		for i, v := range x {
 			y[i] = max(v, 0) + alpha*min(v, 0)
 		}
@@ -164,7 +161,7 @@ func hardSigmoid[T float](alpha, beta T) func(y, x []T) {
 	}
 }
 
-func hardSwish[T float](y, x []T) {
+func hardSwish(y, x []float64) {
 	for i, v := range x {
 		y[i] = v * max(0, min(1, v*(1./6)+0.5))
 	}
@@ -210,19 +207,7 @@ func softsign(x float64) float64 {
 	return x / (1 + math.Abs(x))
 }
 
-var geluKernels = floats1(func(y, x []float32) {
-	for i, v := range x {
-		y[i] = gelu32(v)
-	}
-}, func(x float64) float64 { return 0.5 * x * math.Erfc(-x/math.Sqrt2) })
-
-// gelu32 uses the complement where 1+erf would cancel.
-func gelu32(x float32) float32 {
-	if x < -1.4142135 {
-		return 0.5 * x * kernel.ErfcTailF(x*-0.70710678)
-	}
-	return 0.5 * x * (1 + kernel.ErfF(x*0.70710678))
-}
+var geluKernels = floats1(func(y, x []float32) { kernel.Default().Gelu(y[:len(x)], x) }, func(x float64) float64 { return 0.5 * x * math.Erfc(-x/math.Sqrt2) })
 
 var fastGeluKernels = floats1(func(y, x []float32) {
 	for i, v := range x {

@@ -42,6 +42,7 @@ var activations = map[string]struct {
 	"HardSigmoid": {kernel.HardSigmoid, []float32{0.2, 0.5}},
 	"HardSwish":   {kernel.HardSwish, nil},
 	"Silu":        {kernel.Silu, nil},
+	"Gelu":        {kernel.Gelu, nil},
 }
 
 const maxFloat32 = 0x1p127 * (1 + (1 - 0x1p-23))

@@ -29,14 +29,14 @@ var formulas = []struct {
 	{"HardSigmoid", attrs{"alpha": 0.5, "beta": 0.25}, func(x float64) float64 { return math.Max(0, math.Min(1, 0.5*x+0.25)) }, -9, 9, 4e-7},
 	{"HardSwish", nil, func(x float64) float64 { return x * math.Max(0, math.Min(1, x/6+0.5)) }, -9, 9, 4e-7},
 	{"Mish", nil, func(x float64) float64 { return x * math.Tanh(math.Log1p(math.Exp(x))) }, -90, 90, 0},
-	{"Gelu", nil, func(x float64) float64 { return x / 2 * math.Erfc(-x/math.Sqrt2) }, -6, 90, 0},
+	{"Gelu", nil, func(x float64) float64 { return x / 2 * math.Erfc(-x/math.Sqrt2) }, -6, 90, 1e-13},
 	{"Gelu", attrs{"approximate": "tanh"}, func(x float64) float64 {
 		return x / 2 * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)))
 	}, -4, 90, 0},
 	{"Swish", nil, func(x float64) float64 { return x / (1 + math.Exp(-x)) }, -30, 90, 0},
 	{"Swish", attrs{"alpha": 1.5}, func(x float64) float64 { return x / (1 + math.Exp(-1.5*x)) }, -20, 90, 0},
 	{"com.microsoft.QuickGelu", nil, func(x float64) float64 { return x / (1 + math.Exp(-float64(float32(1.702))*x)) }, -20, 90, 0},
-	{"com.microsoft.Gelu", nil, func(x float64) float64 { return x / 2 * math.Erfc(-x/math.Sqrt2) }, -6, 90, 0},
+	{"com.microsoft.Gelu", nil, func(x float64) float64 { return x / 2 * math.Erfc(-x/math.Sqrt2) }, -6, 90, 1e-13},
 	{"Tanh", nil, math.Tanh, -20, 20, 0},
 	{"Softplus", nil, func(x float64) float64 { return math.Log1p(math.Exp(x)) }, -90, 90, 0},
 	{"Softsign", nil, func(x float64) float64 { return x / (1 + math.Abs(x)) }, -90, 90, 0},

@@ -30,6 +30,28 @@ func (g *generator) elementwise() {
 			g.VFMADD213PS(c[1], c[0], v)
 		}
 	})
+	g.loop("LeakyRelu", "(dst, x []float32, alpha float32)", " computes dst = x, alpha*x where x is negative.", []string{"alpha"}, func(x, c []vec) {
+		zero := g.vec()
+		g.zero(zero)
+		for _, v := range x {
+			scaled := g.vec()
+			g.VMULPS(c[0], v, scaled)
+			g.choose(g.compare(less, v, zero), scaled, v)
+		}
+	})
+	g.loop("HardSwish", "(dst, x []float32, scale, shift float32)", " computes dst = x * min(max(x*scale+shift, 0), 1).", []string{"scale", "shift"}, func(x, c []vec) {
+		zero, one := g.vec(), g.vec()
+		g.zero(zero)
+		g.VMOVUPS(g.number(1), one)
+		for _, v := range x {
+			f := g.vec()
+			g.VMOVAPS(v, f)
+			g.VFMADD213PS(c[1], c[0], f)
+			g.VMAXPS(f, zero, f)
+			g.VMINPS(f, one, f)
+			g.VMULPS(f, v, v)
+		}
+	})
 	g.loop2("Add", " computes dst = x + y.", func(x []vec, y []op) {
 		for i, v := range x {
 			g.VADDPS(y[i], v, v)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
@@ -41,4 +42,65 @@ func (g *generator) zero(regs ...reg.VecVirtual) {
 			g.VXORPS(r, r, r)
 		}
 	}
+}
+
+// Predicates of comparisons.
+const (
+	less      = operand.U8(1)
+	lessEqual = operand.U8(2)
+)
+
+// compare returns a mask of the lanes in which x is related so to y: a vector register, or one for masks.
+func (g *generator) compare(predicate operand.U8, x reg.VecVirtual, y operand.Op) operand.Op {
+	if g.lanes == 16 {
+		k := g.K()
+		g.VCMPPS(predicate, y, x, k)
+		return k
+	}
+	m := g.vec()
+	g.VCMPPS(predicate, y, x, m)
+	return m
+}
+
+// choose replaces the lanes of dst that are in the mask by those of v.
+func (g *generator) choose(mask operand.Op, v, dst reg.VecVirtual) {
+	if g.lanes == 16 {
+		g.VBLENDMPS(v, dst, mask, dst)
+		return
+	}
+	g.VBLENDVPS(mask, v, dst, dst)
+}
+
+// clear makes the lanes of v that are in the mask zero.
+func (g *generator) clear(mask operand.Op, v reg.VecVirtual) {
+	if g.lanes == 16 {
+		zero := g.vec()
+		g.zero(zero)
+		g.choose(mask, zero, v)
+		return
+	}
+	g.VANDNPS(v, mask, v)
+}
+
+func (g *generator) and(x operand.Op, y, dst reg.VecVirtual) {
+	if g.lanes == 16 {
+		g.VPANDD(x, y, dst)
+	} else {
+		g.VANDPS(x, y, dst)
+	}
+}
+
+func (g *generator) xor(x operand.Op, y, dst reg.VecVirtual) {
+	if g.lanes == 16 {
+		g.VPXORD(x, y, dst)
+	} else {
+		g.VXORPS(x, y, dst)
+	}
+}
+
+// signOf gives v, which is not negative, the sign of x.
+func (g *generator) signOf(x, v reg.VecVirtual) {
+	sign := g.vec()
+	g.and(g.pattern(signBit), x, sign)
+	g.xor(sign, v, v)
 }

@@ -16,9 +16,11 @@ import (
 
 	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/ir"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/pass"
 	"github.com/mmcloughlin/avo/printer"
+	"github.com/mmcloughlin/avo/reg"
 )
 
 func main() {
@@ -34,6 +36,7 @@ func main() {
 		g.copyPanel()
 		g.packLanes()
 		g.slides()
+		g.transcendental()
 		if v.name == avx2.name {
 			g.elementwise()
 			g.dots()
@@ -43,7 +46,6 @@ func main() {
 			g.copyRows()
 			g.evenRows()
 			g.winograd()
-			g.transcendental()
 		}
 		write(filepath.Join(*dir, v.name+"_amd64.s"), g.assembly())
 	}
@@ -93,9 +95,26 @@ func (g *generator) assembly() []byte {
 	if err := pass.Compile.Execute(f); err != nil {
 		log.Fatal(err)
 	}
+	g.checkRegisters(f)
 	b, err := printer.NewGoAsm(printer.Config{Name: "asm", Argv: []string{"asm"}, Pkg: "kernel"}).Print(f)
 	if err != nil {
 		log.Fatal(err)
 	}
 	return bytes.TrimLeft(b, "\n")
+}
+
+// checkRegisters makes sure that AVX2 code keeps to the registers that it has: the allocator knows those of AVX-512 too.
+func (g *generator) checkRegisters(f *ir.File) {
+	if g.lanes == 16 {
+		return
+	}
+	for _, fn := range f.Functions() {
+		for _, i := range fn.Instructions() {
+			for _, r := range i.Registers() {
+				if p, ok := r.(reg.VecPhysical); ok && p.PhysicalIndex() >= 16 {
+					log.Fatalf("%s needs more vector registers than there are", fn.Name)
+				}
+			}
+		}
+	}
 }
