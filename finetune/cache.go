@@ -38,6 +38,14 @@ func newCache(cut []string, shapes map[string][]int, n, limit int, dir string) (
 	return c, nil
 }
 
+// memory returns how many bytes it holds in memory.
+func (c *cache) memory() int {
+	if c == nil {
+		return 0
+	}
+	return 4 * len(c.mem)
+}
+
 // close lets go of the memory or the file.
 func (c *cache) close() {
 	if c != nil && c.file != nil {

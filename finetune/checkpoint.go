@@ -21,53 +21,55 @@ import (
 // seed and the epoch.
 type progress struct {
 	History []Epoch `json:"history"`
-	Steps   int     `json:"steps"`
+	Phase   int     `json:"phase"` // from 0
+	Steps   int     `json:"steps"` // of the phase
 
 	PlateauBest  string  `json:"plateau_best"` // a number or +Inf, which JSON has no form for
 	PlateauBad   int     `json:"plateau_bad"`
 	PlateauScale float64 `json:"plateau_scale"`
 }
 
-// snapshot is a copy of everything that training changes and the result needs.
-type snapshot struct {
-	params  [][]float32
-	buffers [][]float32
-}
+// weights are weights and running statistics by name.
+type weights map[string]*onnx.Tensor
 
-// take copies what is validated and exported: averaged weights where there are some.
-func (t *Trainer) snapshot() snapshot {
-	var s snapshot
+// snapshot copies what is validated and exported: averaged weights where there are some.
+func (t *Trainer) snapshot() weights {
+	s := weights{}
+	put := func(name string, shape []int, data []float32) {
+		s[name] = onnx.Of(shape, slices.Clone(data))
+		s[name].Name = name
+	}
 	for i, p := range t.net.Params {
 		w := p.Value.Float32s()
 		if t.ema != nil {
 			w = t.ema[i]
 		}
-		s.params = append(s.params, slices.Clone(w))
+		put(p.Name, p.Value.Shape, w)
 	}
 	for _, b := range t.buffers {
-		s.buffers = append(s.buffers, slices.Clone(b.value.Float32s()))
+		put(b.value.Name, b.value.Shape, b.value.Float32s())
 	}
 	return s
 }
 
 // restore makes a snapshot the present state.
-func (t *Trainer) restore(s snapshot) {
+func (t *Trainer) restore(s weights) {
 	for i, p := range t.net.Params {
-		copy(p.Value.Float32s(), s.params[i])
+		copy(p.Value.Raw, s[p.Name].Raw)
 		if t.ema != nil {
-			copy(t.ema[i], s.params[i])
+			copy(t.ema[i], s[p.Name].Float32s())
 		}
 	}
-	for i, b := range t.buffers {
-		copy(b.value.Float32s(), s.buffers[i])
+	for _, b := range t.buffers {
+		copy(b.value.Raw, s[b.value.Name].Raw)
 	}
 }
 
 // tensors visits every slice that a checkpoint holds, under its name there.
-func (t *Trainer) tensors(best snapshot, visit func(name string, shape []int, data []float32)) {
+func (t *Trainer) tensors(best weights, visit func(name string, shape []int, data []float32)) {
 	for i, p := range t.net.Params {
 		visit("param/"+p.Name, p.Value.Shape, p.Value.Float32s())
-		visit("best/"+p.Name, p.Value.Shape, best.params[i])
+		visit("best/"+p.Name, p.Value.Shape, best[p.Name].Float32s())
 		if t.ema != nil {
 			visit("ema/"+p.Name, p.Value.Shape, t.ema[i])
 		}
@@ -77,25 +79,34 @@ func (t *Trainer) tensors(best snapshot, visit func(name string, shape []int, da
 			}
 		}
 	}
-	for i, b := range t.buffers {
+	for _, b := range t.buffers {
 		visit("buffer/"+b.value.Name, b.value.Shape, b.value.Float32s())
-		visit("bestbuffer/"+b.value.Name, b.value.Shape, best.buffers[i])
+		visit("bestbuffer/"+b.value.Name, b.value.Shape, best[b.value.Name].Float32s())
 	}
 }
+
+// keptPrefix is what the names of weights begin with that earlier phases have changed and the present one does not.
+const keptPrefix = "kept/"
 
 // saveCheckpoint writes everything that a run needs to go on.
 func (r *run) saveCheckpoint() error {
 	views := map[string]safetensors.TensorView{}
 	var errs []error
-	r.trainer.tensors(r.best, func(name string, shape []int, data []float32) {
+	put := func(name string, shape []int, data []float32) {
 		v, err := view(shape, data)
 		errs = append(errs, err)
 		views[name] = v
-	})
+	}
+	r.trainer.tensors(r.best, put)
+	for name, w := range r.values {
+		if r.best[name] == nil { // else this phase trains it, too
+			put(keptPrefix+name, w.Shape, w.Float32s())
+		}
+	}
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	p := progress{History: r.history, Steps: r.trainer.opt.steps, PlateauBest: strconv.FormatFloat(r.schedule.best, 'g', -1, 64),
+	p := progress{History: r.history, Phase: r.phase, Steps: r.trainer.opt.steps, PlateauBest: strconv.FormatFloat(r.schedule.best, 'g', -1, 64),
 		PlateauBad: r.schedule.bad, PlateauScale: r.schedule.scale}
 	state, err := json.Marshal(p)
 	if err != nil {
@@ -122,65 +133,93 @@ func (e *CheckpointError) Error() string { return fmt.Sprintf("%s: %v", e.File, 
 // Unwrap returns the reason.
 func (e *CheckpointError) Unwrap() error { return e.Err }
 
-// loadCheckpoint goes back to where the run was. Without a checkpoint it returns false: then it begins.
-func (r *run) loadCheckpoint() (bool, error) {
+// checkpoint is a file that was read.
+type checkpoint struct {
+	progress progress
+	best     float64 // progress.PlateauBest
+	tensors  safetensors.SafeTensors
+	kept     weights
+}
+
+// readCheckpoint reads where the run was; nil where there is no checkpoint: then it begins.
+func (r *run) readCheckpoint() (*checkpoint, error) {
 	file := r.dir.path(checkpointFile)
 	data, err := os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
+		return nil, nil
 	}
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	if err := r.restore(data); err != nil {
-		return false, &CheckpointError{File: file, Err: err}
+	c, err := r.parseCheckpoint(data)
+	if err != nil {
+		return nil, &CheckpointError{File: file, Err: err}
 	}
-	return true, nil
+	return c, nil
 }
 
-// restore reads a checkpoint. It checks everything before it changes anything.
-func (r *run) restore(data []byte) error {
-	st, err := safetensors.Deserialize(data)
-	if err != nil {
-		return fmt.Errorf("not a whole checkpoint: %w", err)
+func (r *run) parseCheckpoint(data []byte) (*checkpoint, error) {
+	var c checkpoint
+	var err error
+	if c.tensors, err = safetensors.Deserialize(data); err != nil {
+		return nil, fmt.Errorf("not a whole checkpoint: %w", err)
 	}
 	_, header, err := safetensors.ReadMetadata(data)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	meta := header.Metadata()
 	var config config
 	if err := json.Unmarshal([]byte(meta["onnxcnn.config"]), &config); err != nil {
-		return fmt.Errorf("not a checkpoint of a run: %w", err)
+		return nil, fmt.Errorf("not a checkpoint of a run: %w", err)
 	}
 	if diff := config.differences(r.config); len(diff) > 0 {
-		return fmt.Errorf("belongs to another run: %s", strings.Join(diff, "; "))
+		return nil, fmt.Errorf("belongs to another run: %s", strings.Join(diff, "; "))
 	}
-	var p progress
-	if err := json.Unmarshal([]byte(meta["onnxcnn.progress"]), &p); err != nil {
-		return fmt.Errorf("not a checkpoint of a run: %w", err)
+	p := &c.progress
+	if err := json.Unmarshal([]byte(meta["onnxcnn.progress"]), p); err != nil {
+		return nil, fmt.Errorf("not a checkpoint of a run: %w", err)
 	}
-	best, err := strconv.ParseFloat(p.PlateauBest, 64)
-	if err != nil || p.Steps < 0 || math.IsNaN(p.PlateauScale) {
-		return errors.New("its progress makes no sense")
+	c.best, err = strconv.ParseFloat(p.PlateauBest, 64)
+	if err != nil || p.Steps < 0 || math.IsNaN(p.PlateauScale) || p.Phase < 0 || p.Phase >= len(r.o.phases()) {
+		return nil, errors.New("its progress makes no sense")
 	}
-	r.best = r.trainer.snapshot()
+	c.kept = weights{}
+	for _, name := range c.tensors.Names() {
+		short, ok := strings.CutPrefix(name, keptPrefix)
+		if !ok {
+			continue
+		}
+		w := r.net.Model.Graph.Initializer(short)
+		v, _ := c.tensors.Tensor(name)
+		if w == nil || w.Type != onnx.Float || v.DType() != safetensors.F32 || len(v.Data()) != 4*w.Len() {
+			return nil, fmt.Errorf("has a %q that does not fit the network", name)
+		}
+		t := onnx.New(onnx.Float, w.Shape...)
+		copy(t.Raw, v.Data())
+		c.kept[short] = t
+	}
+	return &c, nil
+}
+
+// restore goes back to where the run was. It checks everything before it changes anything.
+func (r *run) restore(c *checkpoint) error {
 	var errs []error
 	r.trainer.tensors(r.best, func(name string, shape []int, into []float32) {
-		v, ok := st.Tensor(name)
+		v, ok := c.tensors.Tensor(name)
 		if !ok || v.DType() != safetensors.F32 || len(v.Data()) != 4*len(into) {
 			errs = append(errs, fmt.Errorf("has no %q of shape %v", name, shape))
 		}
 	})
 	if len(errs) > 0 {
-		return errs[0]
+		return &CheckpointError{File: r.dir.path(checkpointFile), Err: errs[0]}
 	}
 	r.trainer.tensors(r.best, func(name string, _ []int, into []float32) {
-		v, _ := st.Tensor(name)
+		v, _ := c.tensors.Tensor(name)
 		copy(onnx.Of([]int{len(into)}, into).Raw, v.Data())
 	})
-	r.history = p.History
-	r.trainer.opt.steps = p.Steps
-	r.schedule.best, r.schedule.bad, r.schedule.scale = best, p.PlateauBad, p.PlateauScale
+	r.history = c.progress.History
+	r.trainer.opt.steps = c.progress.Steps
+	r.schedule.best, r.schedule.bad, r.schedule.scale = c.best, c.progress.PlateauBad, c.progress.PlateauScale
 	return nil
 }

@@ -74,6 +74,7 @@ func (o *Options) suits(h classical) error {
 		}
 	}
 	refuse(o.UnfreezeFrom != "" && o.UnfreezeFrom != "none", "the base cannot be unfrozen (%s)", o.UnfreezeFrom)
+	refuse(len(o.Phases) > 0, "there are no phases (%s)", formatPhases(o.Phases))
 	refuse(!o.Augment.IsNone(), "images cannot be augmented (%s)", o.Augment)
 	refuse(!o.Mix.IsNone(), "images cannot be mixed")
 	refuse(o.Loss == "bce", "loss bce is not for it")
@@ -259,9 +260,6 @@ func (h *centroidHead) nodes(b *builder, rows string) (string, error) {
 func (r *run) fit(ctx context.Context) (*Result, error) {
 	h := r.head
 	start := time.Now()
-	if r.trainer.target.kind != "ce" {
-		return nil, fmt.Errorf("head %s is for images of one class each", r.o.Head)
-	}
 	rows, labels, err := r.rows(r.train)
 	if err != nil {
 		return nil, err
@@ -269,7 +267,7 @@ func (r *run) fit(ctx context.Context) (*Result, error) {
 	if err := h.fit(ctx, rows, labels, fitOptions{classes: len(r.data.Classes), weights: r.trainer.target.weights, threads: r.o.Threads}); err != nil {
 		return nil, fmt.Errorf("head %s: %w", r.o.Head, err)
 	}
-	e := Epoch{Epoch: 1, Best: true}
+	e := Epoch{Epoch: 1, Phase: 1, Best: true}
 	if e.TrainLoss, e.TrainAcc, err = r.fitted(h, r.train, rows); err != nil {
 		return nil, err
 	}
@@ -291,7 +289,7 @@ func (r *run) fit(ctx context.Context) (*Result, error) {
 	if err := describe(m, r.data.Classes, &r.recipe); err != nil {
 		return nil, err
 	}
-	return r.write(ctx, m, false, func(_ context.Context, cut []*onnx.Tensor) (*onnx.Tensor, error) {
+	return r.write(ctx, m, ending{}, func(_ context.Context, cut []*onnx.Tensor) (*onnx.Tensor, error) {
 		n, size := cut[0].Shape[0], cut[0].Len()/cut[0].Shape[0]
 		out := onnx.New(onnx.Float, n, len(r.data.Classes))
 		for i := range n {

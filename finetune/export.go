@@ -24,23 +24,13 @@ func (t *Trainer) Export(labels []string, recipe *zoo.Recipe) (*onnx.Model, erro
 	m := *t.net.Model
 	g := *m.Graph
 	m.Graph = &g
-	s := t.snapshot()
-	now := map[string]*onnx.Tensor{}
-	put := func(name string, shape []int, data []float32) {
-		c := *g.Initializer(name)
-		c.Raw = onnx.Of([]int{len(data)}, data).Raw
-		now[name] = &c
-	}
-	for i, p := range t.net.Params {
-		put(p.Name, p.Value.Shape, s.params[i])
-	}
-	for i, b := range t.buffers {
-		put(b.value.Name, b.value.Shape, s.buffers[i])
-	}
+	now := t.snapshot()
 	g.Initializers = slices.Clone(g.Initializers)
 	for i, w := range g.Initializers {
-		if c := now[w.Name]; c != nil {
-			g.Initializers[i] = c
+		if v := now[w.Name]; v != nil {
+			c := *w
+			c.Raw = v.Raw
+			g.Initializers[i] = &c
 		}
 	}
 	return &m, describe(&m, labels, recipe)

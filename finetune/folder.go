@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/onnxcnn/onnxcnn/internal/tfevents"
 )
 
 // folder is a run folder.
@@ -47,5 +49,5 @@ func (f folder) open(replace, resume bool) error {
 			}
 		}
 	}
-	return nil
+	return tfevents.Remove(string(f))
 }

@@ -20,7 +20,8 @@ type Epoch struct {
 	ValLoss   float64 `json:"val_loss"`
 	ValAcc    float64 `json:"val_acc"`
 	Seconds   float64 `json:"seconds"`
-	Best      bool    `json:"best"` // better than all before, by the run's monitor
+	Phase     int     `json:"phase"` // from 1; see [Options.Phases]
+	Best      bool    `json:"best"`  // better than all before, by the run's monitor
 }
 
 // metric returns a column by its name.
@@ -60,10 +61,10 @@ func bestEpoch(history []Epoch, monitor string) int {
 func (f folder) writeHistory(history []Epoch) error {
 	err := atomicfile.Write(f.path("history.csv"), func(w io.Writer) error {
 		c := csv.NewWriter(w)
-		rows := [][]string{{"epoch", "lr", "train_loss", "train_acc", "val_loss", "val_acc", "seconds"}}
+		rows := [][]string{{"epoch", "lr", "train_loss", "train_acc", "val_loss", "val_acc", "seconds", "phase"}}
 		text := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 		for _, e := range history {
-			rows = append(rows, []string{strconv.Itoa(e.Epoch), text(e.LR), text(e.TrainLoss), text(e.TrainAcc), text(e.ValLoss), text(e.ValAcc), text(e.Seconds)})
+			rows = append(rows, []string{strconv.Itoa(e.Epoch), text(e.LR), text(e.TrainLoss), text(e.TrainAcc), text(e.ValLoss), text(e.ValAcc), text(e.Seconds), strconv.Itoa(e.Phase)})
 		}
 		return c.WriteAll(rows)
 	})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/onnxcnn/onnxcnn/zoo"
 )
@@ -41,32 +42,35 @@ type Options struct {
 	NetOptions
 	OptimOptions
 
-	Epochs         int            // 0 for 10
-	Batch          int            // images a step, 0 for 32
-	Loss           string         // "auto" (also ""), "ce", "bce" (two classes, one output; or images of any number of classes)
-	LabelSmoothing float64        // share of the target that is spread over all classes
-	ClassWeights   string         // "none" (also "") or "balanced"
-	PosWeight      []float64      // of bce: how much more it counts that a class is there than that it is not; one for all, or one each
-	Schedule       string         // "constant" (also ""), "cosine", "step", "onecycle", "plateau"
-	Warmup         float64        // epochs over which the rate rises from nothing
-	Augment        zoo.Augment    // of training images only
-	Mix            Mixer          // training images mixed with each other, and their targets; accuracy in training counts the larger share
-	Recipe         *zoo.Recipe    // how images become the input; nil takes the model's own
-	Size           [2]int         // height and width of the input; zero leaves the recipe's
-	ValSplit       float64        // share of the images for validation where the data has no split of its own, 0 for 0.2
-	Monitor        string         // what decides on the best epoch: "val_loss" (also ""), "val_acc", "train_loss", "train_acc"
-	Patience       int            // epochs without improvement after which training stops, 0 for never
-	Cache          string         // "auto" (also ""): keep activations at the cut where they stay the same; "off"
-	CacheMemory    int            // bytes of activations kept in memory, beyond which they go to a file; 0 for 1 GiB
-	Resume         bool           // go on from the run folder's checkpoint
-	Force          bool           // replace what an earlier run left in the folder
-	Provider       string         // what runs the frozen part, as in backend.Options
-	Threads        int            // 0: one a processor
-	Workers        int            // images decoded at once, 0 for one a processor
-	MaxPixels      int            // largest image that is decoded, 0 for the default of [zoo.DecodeOptions]
-	Progress       func(Progress) // called after every step; may be nil
-	Epoch          func(Epoch)    // called after every epoch; may be nil
-	Start          func(Plan)     // called before the first step; may be nil
+	Epochs         int             // 0 for 10
+	Phases         []Phase         // which layers are trained when, in place of UnfreezeFrom and Epochs; see [ParsePhases]
+	Time           time.Duration   // training stops so early that the run is done by then, with the best epoch; 0 for no limit
+	Batch          int             // images a step, 0 for 32
+	Loss           string          // "auto" (also ""), "ce", "bce" (two classes, one output; or images of any number of classes)
+	LabelSmoothing float64         // share of the target that is spread over all classes
+	ClassWeights   string          // "none" (also "") or "balanced"
+	PosWeight      []float64       // of bce: how much more it counts that a class is there than that it is not; one for all, or one each
+	Schedule       string          // "constant" (also ""), "cosine", "step", "onecycle", "plateau"
+	Warmup         float64         // epochs over which the rate rises from nothing
+	Augment        zoo.Augment     // of training images only
+	Mix            Mixer           // training images mixed with each other, and their targets; accuracy in training counts the larger share
+	Recipe         *zoo.Recipe     // how images become the input; nil takes the model's own
+	Size           [2]int          // height and width of the input; zero leaves the recipe's
+	ValSplit       float64         // share of the images for validation where the data has no split of its own, 0 for 0.2
+	Monitor        string          // what decides on the best epoch: "val_loss" (also ""), "val_acc", "train_loss", "train_acc"
+	Patience       int             // epochs without improvement after which training stops, 0 for never
+	Cache          string          // "auto" (also ""): keep activations at the cut where they stay the same; "off"
+	CacheMemory    int             // bytes of activations kept in memory, beyond which they go to a file; 0 for 1 GiB
+	Resume         bool            // go on from the run folder's checkpoint
+	Force          bool            // replace what an earlier run left in the folder
+	Provider       string          // what runs the frozen part, as in backend.Options
+	Threads        int             // 0: one a processor
+	Workers        int             // images decoded at once, 0 for one a processor
+	MaxPixels      int             // largest image that is decoded, 0 for the default of [zoo.DecodeOptions]
+	Progress       func(Progress)  // called after every step; may be nil
+	Epoch          func(Epoch)     // called after every epoch; may be nil
+	Start          func(Plan)      // called before the first step; may be nil
+	NextPhase      func(PhasePlan) // called before a phase after the first one; may be nil
 }
 
 // Progress says how far a run is.
@@ -177,7 +181,7 @@ func (o *Options) complete() error {
 	for _, w := range o.PosWeight {
 		errs = append(errs, inRange("weight of what is there", w, 0))
 	}
-	errs = append(errs, o.Mix.Validate(), inRange("label smoothing", o.LabelSmoothing, 1), inRange("warm-up", o.Warmup, 0),
+	errs = append(errs, o.checkPhases(), inRange("time", o.Time.Seconds(), 0), o.Mix.Validate(), inRange("label smoothing", o.LabelSmoothing, 1), inRange("warm-up", o.Warmup, 0),
 		inRange("share for validation", o.ValSplit, 1))
 	return errors.Join(errs...)
 }

@@ -161,6 +161,29 @@ func split(m *onnx.Model, outputs int, o NetOptions) (*Network, error) {
 	return n, n.selectParams(o, layers, baseNodes, b.head)
 }
 
+// adopt takes over what earlier training has changed: weights and statistics by name.
+func (n *Network) adopt(values weights) error {
+	g := n.Model.Graph
+	for i, t := range g.Initializers {
+		v := values[t.Name]
+		if v == nil {
+			continue
+		}
+		if v.Type != t.Type || !slices.Equal(v.Shape, t.Shape) {
+			return fmt.Errorf("weight %q is %v of shape %v, and was %v of shape %v", t.Name, t.Type, t.Shape, v.Type, v.Shape)
+		}
+		c := *t
+		c.Raw = v.Raw
+		g.Initializers[i] = &c
+	}
+	for _, p := range n.Params {
+		if v := values[p.Name]; v != nil {
+			copy(p.Value.Raw, v.Raw)
+		}
+	}
+	return nil
+}
+
 // headShapes adds the shapes of the head's values.
 func (n *Network) headShapes() error {
 	layers, err := backend.Layers(n.Model, map[string][]int{n.Input: append([]int{1}, n.Shape...)})

@@ -416,3 +416,14 @@ func (p *Program) hold(sp *spec, f *frame, t *onnx.Tensor) error {
 	}
 	return nil
 }
+
+// Memory returns how many bytes the program holds for values between its steps, from the runs that it has made.
+func (p *Program) Memory() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for _, ws := range p.idle {
+		n += len(ws.arena)
+	}
+	return n
+}

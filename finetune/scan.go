@@ -1,0 +1,118 @@
+package finetune
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/onnxcnn/onnxcnn/features"
+)
+
+// readable leaves out the images that cannot be read, and keeps the activations of the others where they stay the same.
+func (r *run) readable(ctx context.Context) error {
+	var err error
+	if r.train, err = r.scan(ctx, r.data.Train, r.o.Augment.IsNone() && r.o.Mix.IsNone()); err != nil {
+		return err
+	}
+	start := time.Now()
+	if r.val, err = r.scan(ctx, r.data.Val, true); err != nil {
+		return err
+	}
+	r.budget.scan = time.Since(start)
+	if err := everyClass(r.train.items, r.data.Classes); err != nil {
+		return errors.Join(append([]error{err}, r.skipped...)...)
+	}
+	if len(r.val.items) == 0 {
+		return errors.Join(append([]error{errors.New("none of the images for validation can be read")}, r.skipped...)...)
+	}
+	return nil
+}
+
+// scan reads all images of a part once. Those that cannot be read have no place in it: which these are depends on the
+// files alone, so that a run that goes on meets the same.
+func (r *run) scan(ctx context.Context, items []features.Item, same bool) (*part, error) {
+	p := &part{}
+	keep := same && (r.o.Cache == "auto" || r.head != nil)
+	if keep {
+		var err error
+		if p.cache, err = newCache(r.net.Cut, r.net.shapes, len(items), r.o.CacheMemory, string(r.dir)); err != nil {
+			return nil, err
+		}
+	}
+	phase := "check"
+	if keep {
+		phase = "features"
+	}
+	done := 0
+	err := r.loader.each(ctx, items, batchesOf(count(len(items)), r.o.Batch, false), -1, func(b *images) error {
+		var good []int // rows
+		for k, err := range b.errs {
+			if err != nil {
+				r.skipped = append(r.skipped, fmt.Errorf("%s: %w", items[b.index[k]].Path, err))
+				continue
+			}
+			good = append(good, k)
+		}
+		if keep && len(good) > 0 {
+			values, err := r.trainer.Cut(ctx, b.x)
+			if err != nil {
+				return err
+			}
+			for i, k := range good {
+				if err := p.cache.put(len(p.items)+i, values, k); err != nil {
+					return err
+				}
+			}
+		}
+		for _, k := range good {
+			p.items = append(p.items, items[b.index[k]])
+		}
+		done += len(b.index)
+		r.tell(Progress{Phase: phase, Done: done, Total: len(items)})
+		return nil
+	})
+	return p, err
+}
+
+// keep computes the kept activations of the images anew, after the cut has moved.
+func (r *run) keep(ctx context.Context) error {
+	for _, p := range []*part{r.train, r.val} {
+		if p.cache == nil {
+			continue
+		}
+		p.cache.close()
+		var err error
+		if p.cache, err = newCache(r.net.Cut, r.net.shapes, len(p.items), r.o.CacheMemory, string(r.dir)); err != nil {
+			return err
+		}
+		done := 0
+		err = r.loader.each(ctx, p.items, batchesOf(count(len(p.items)), r.o.Batch, false), -1, func(b *images) error {
+			if err := b.firstError(p.items); err != nil {
+				return err // it could be read before
+			}
+			values, err := r.trainer.Cut(ctx, b.x)
+			if err != nil {
+				return err
+			}
+			for k, i := range b.index {
+				if err := p.cache.put(i, values, k); err != nil {
+					return err
+				}
+			}
+			done += len(b.index)
+			r.tell(Progress{Phase: "features", Done: done, Total: len(p.items)})
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) tell(p Progress) {
+	if r.o.Progress != nil {
+		r.o.Progress(p)
+	}
+}
