@@ -47,14 +47,22 @@ func New(threads int) *Pool {
 	if threads > 1 {
 		p.jobs = make(chan *job, 4*threads)
 		for range threads - 1 {
-			go func() {
-				for j := range p.jobs {
-					j.work()
-				}
-			}()
+			go p.serve()
 		}
 	}
 	return p
+}
+
+// serve is a worker.
+func (p *Pool) serve() {
+	for {
+		spin(func() bool { return len(p.jobs) > 0 }, p.threads)
+		j, ok := <-p.jobs
+		if !ok {
+			return
+		}
+		j.work()
+	}
 }
 
 // Close ends the workers. No loop may run or be started afterwards.
@@ -151,6 +159,7 @@ offer:
 		}
 	}
 	j.work()
+	spin(func() bool { return j.left.Load() == 0 }, p.threads)
 	<-j.done
 	if v := j.panicked.Load(); v != nil {
 		panic(*v)
