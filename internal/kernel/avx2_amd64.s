@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func avx2Tile2x8(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·avx2Tile2x8(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -37,6 +37,8 @@ loop:
 	VFMADD231PS  Y3, Y2, Y0
 	VBROADCASTSS 76(DX), Y3
 	VFMADD231PS  Y3, Y2, Y1
+	PREFETCHT0   4096(DX)
+	PREFETCHT0   4160(DX)
 	ADDQ         $0x00000060, DX
 	ADDQ         $0x00000100, BX
 	SUBQ         $0x04, CX
@@ -111,7 +113,7 @@ noClamp:
 	RET
 
 // func avx2Tile2x16(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·avx2Tile2x16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -157,6 +159,8 @@ loop:
 	VBROADCASTSS 76(DX), Y6
 	VFMADD231PS  Y6, Y4, Y2
 	VFMADD231PS  Y6, Y5, Y3
+	PREFETCHT0   4096(DX)
+	PREFETCHT0   4160(DX)
 	ADDQ         $0x00000060, DX
 	ADDQ         $0x00000100, BX
 	SUBQ         $0x04, CX
@@ -249,7 +253,7 @@ noClamp:
 	RET
 
 // func avx2Tile4x8(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·avx2Tile4x8(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -299,6 +303,8 @@ loop:
 	VFMADD231PS  Y5, Y4, Y2
 	VBROADCASTSS 84(DX), Y5
 	VFMADD231PS  Y5, Y4, Y3
+	PREFETCHT0   4096(DX)
+	PREFETCHT0   4160(DX)
 	ADDQ         $0x00000060, DX
 	ADDQ         $0x00000100, BX
 	SUBQ         $0x04, CX
@@ -397,7 +403,7 @@ noClamp:
 	RET
 
 // func avx2Tile4x16(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·avx2Tile4x16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -471,6 +477,8 @@ loop:
 	VBROADCASTSS 84(DX), Y10
 	VFMADD231PS  Y10, Y8, Y6
 	VFMADD231PS  Y10, Y9, Y7
+	PREFETCHT0   4096(DX)
+	PREFETCHT0   4160(DX)
 	ADDQ         $0x00000060, DX
 	ADDQ         $0x00000100, BX
 	SUBQ         $0x04, CX
@@ -603,7 +611,7 @@ noClamp:
 	RET
 
 // func avx2Tile6x8(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·avx2Tile6x8(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -671,6 +679,8 @@ loop:
 	VFMADD231PS  Y7, Y6, Y4
 	VBROADCASTSS 92(DX), Y7
 	VFMADD231PS  Y7, Y6, Y5
+	PREFETCHT0   4096(DX)
+	PREFETCHT0   4160(DX)
 	ADDQ         $0x00000060, DX
 	ADDQ         $0x00000100, BX
 	SUBQ         $0x04, CX
@@ -793,7 +803,7 @@ noClamp:
 	RET
 
 // func avx2Tile6x16(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·avx2Tile6x16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -895,6 +905,8 @@ loop:
 	VBROADCASTSS 92(DX), Y14
 	VFMADD231PS  Y14, Y12, Y10
 	VFMADD231PS  Y14, Y13, Y11
+	PREFETCHT0   4096(DX)
+	PREFETCHT0   4160(DX)
 	ADDQ         $0x00000060, DX
 	ADDQ         $0x00000100, BX
 	SUBQ         $0x04, CX

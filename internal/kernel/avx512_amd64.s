@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func avx512Tile2x16(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·avx512Tile2x16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -37,6 +37,10 @@ loop:
 	VFMADD231PS  Z3, Z2, Z0
 	VBROADCASTSS 172(DX), Z3
 	VFMADD231PS  Z3, Z2, Z1
+	PREFETCHT0   4096(DX)
+	PREFETCHT0   4160(DX)
+	PREFETCHT0   4224(DX)
+	PREFETCHT0   4288(DX)
 	ADDQ         $0x000000e0, DX
 	ADDQ         $0x00000200, BX
 	SUBQ         $0x04, CX
@@ -111,7 +115,7 @@ noClamp:
 	RET
 
 // func avx512Tile2x32(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·avx512Tile2x32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -157,6 +161,10 @@ loop:
 	VBROADCASTSS 172(DX), Z6
 	VFMADD231PS  Z6, Z4, Z2
 	VFMADD231PS  Z6, Z5, Z3
+	PREFETCHT0   4096(DX)
+	PREFETCHT0   4160(DX)
+	PREFETCHT0   4224(DX)
+	PREFETCHT0   4288(DX)
 	ADDQ         $0x000000e0, DX
 	ADDQ         $0x00000200, BX
 	SUBQ         $0x04, CX
@@ -249,7 +257,7 @@ noClamp:
 	RET
 
 // func avx512Tile4x16(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·avx512Tile4x16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -299,6 +307,10 @@ loop:
 	VFMADD231PS  Z5, Z4, Z2
 	VBROADCASTSS 180(DX), Z5
 	VFMADD231PS  Z5, Z4, Z3
+	PREFETCHT0   4096(DX)
+	PREFETCHT0   4160(DX)
+	PREFETCHT0   4224(DX)
+	PREFETCHT0   4288(DX)
 	ADDQ         $0x000000e0, DX
 	ADDQ         $0x00000200, BX
 	SUBQ         $0x04, CX
@@ -397,7 +409,7 @@ noClamp:
 	RET
 
 // func avx512Tile4x32(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·avx512Tile4x32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -471,6 +483,10 @@ loop:
 	VBROADCASTSS 180(DX), Z10
 	VFMADD231PS  Z10, Z8, Z6
 	VFMADD231PS  Z10, Z9, Z7
+	PREFETCHT0   4096(DX)
+	PREFETCHT0   4160(DX)
+	PREFETCHT0   4224(DX)
+	PREFETCHT0   4288(DX)
 	ADDQ         $0x000000e0, DX
 	ADDQ         $0x00000200, BX
 	SUBQ         $0x04, CX
@@ -603,7 +619,7 @@ noClamp:
 	RET
 
 // func avx512Tile8x16(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·avx512Tile8x16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -689,6 +705,10 @@ loop:
 	VFMADD231PS  Z9, Z8, Z6
 	VBROADCASTSS 196(DX), Z9
 	VFMADD231PS  Z9, Z8, Z7
+	PREFETCHT0   4096(DX)
+	PREFETCHT0   4160(DX)
+	PREFETCHT0   4224(DX)
+	PREFETCHT0   4288(DX)
 	ADDQ         $0x000000e0, DX
 	ADDQ         $0x00000200, BX
 	SUBQ         $0x04, CX
@@ -835,7 +855,7 @@ noClamp:
 	RET
 
 // func avx512Tile8x32(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·avx512Tile8x32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -965,6 +985,10 @@ loop:
 	VBROADCASTSS 196(DX), Z18
 	VFMADD231PS  Z18, Z16, Z14
 	VFMADD231PS  Z18, Z17, Z15
+	PREFETCHT0   4096(DX)
+	PREFETCHT0   4160(DX)
+	PREFETCHT0   4224(DX)
+	PREFETCHT0   4288(DX)
 	ADDQ         $0x000000e0, DX
 	ADDQ         $0x00000200, BX
 	SUBQ         $0x04, CX
@@ -1177,7 +1201,7 @@ noClamp:
 	RET
 
 // func avx512Tile14x16(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·avx512Tile14x16(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -1317,6 +1341,10 @@ loop:
 	VFMADD231PS  Z15, Z14, Z12
 	VBROADCASTSS 220(DX), Z15
 	VFMADD231PS  Z15, Z14, Z13
+	PREFETCHT0   4096(DX)
+	PREFETCHT0   4160(DX)
+	PREFETCHT0   4224(DX)
+	PREFETCHT0   4288(DX)
 	ADDQ         $0x000000e0, DX
 	ADDQ         $0x00000200, BX
 	SUBQ         $0x04, CX
@@ -1535,7 +1563,7 @@ noClamp:
 	RET
 
 // func avx512Tile14x32(t *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·avx512Tile14x32(SB), NOSPLIT, $0-8
 	MOVQ   t+0(FP), AX
 	MOVQ   (AX), CX
@@ -1749,6 +1777,10 @@ loop:
 	VBROADCASTSS 220(DX), Z30
 	VFMADD231PS  Z30, Z28, Z26
 	VFMADD231PS  Z30, Z29, Z27
+	PREFETCHT0   4096(DX)
+	PREFETCHT0   4160(DX)
+	PREFETCHT0   4224(DX)
+	PREFETCHT0   4288(DX)
 	ADDQ         $0x000000e0, DX
 	ADDQ         $0x00000200, BX
 	SUBQ         $0x04, CX

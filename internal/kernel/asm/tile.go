@@ -24,7 +24,13 @@ const (
 	tileHi      = 92
 )
 
-const unroll = 4 // steps of the sums in one turn of the loop
+const (
+	unroll    = 4 // steps of the sums in one turn of the loop
+	cacheLine = 64
+	// prefetch is how many bytes of A are asked for ahead: weights come from memory, and what processors fetch by
+	// themselves ends with a page.
+	prefetch = 4096
+)
 
 // tiles generates the microkernels: each number of rows with half and with all of the columns.
 func (g *generator) tiles() {
@@ -73,6 +79,9 @@ func (g *generator) tile(rows, vecs int) {
 	g.Label("loop")
 	for i := range unroll {
 		step(i)
+	}
+	for i := 0; i < unroll*g.mr*4; i += cacheLine {
+		g.PREFETCHT0(operand.Mem{Base: a, Disp: prefetch + i})
 	}
 	g.ADDQ(operand.U32(unroll*g.mr*4), a)
 	g.ADDQ(operand.U32(unroll*g.nr*4), b)
