@@ -31,6 +31,9 @@ It shows accuracy, precision, recall and F1 of each class, the area under the RO
 calibration, and the commonest and the most confident mistakes. --report writes a folder with a page for the browser
 (index.html), charts (PNG), report.json, and predictions.csv with a line an image.
 
+With --labels-csv images may have any number of classes: it shows average precision, AUC, precision, recall and F1 of
+each class, and the threshold that would be best for its F1. --report writes report.json and predictions.csv then.
+
   onnxcnn evaluate flowers.onnx flowers/val
   onnxcnn evaluate flowers.onnx flowers --report report
   onnxcnn evaluate resnet50.onnx imagenet/val --classes labels.txt --recipe torchvision-v1 --top 5`,
@@ -39,6 +42,7 @@ calibration, and the commonest and the most confident mistakes. --report writes 
 			&cli.IntSliceFlag{Name: "top", Usage: "show how often the right class is among the `K` most probable; may be repeated. By default 5, where there are more classes"},
 			&cli.StringFlag{Name: "split", Usage: "use the images of `PART`: val, train, test or all. By default val, where there is one"},
 			&cli.StringFlag{Name: "classes", Usage: "`FILE` with the class names in the order of the outputs, one a line or as a JSON array; they must be the stored ones, if the model stores some"},
+			&cli.StringFlag{Name: "labels-csv", Usage: "`FILE` with the images in DIR and their classes, any number each, as finetune takes it"},
 			&cli.BoolFlag{Name: "allow-missing", Usage: "let classes of the network be without folder"},
 			jsonFlag(),
 		)...)...),
@@ -80,6 +84,9 @@ func evaluate(c *cli.Context) error {
 		if o.Labels, err = readLabels(file); err != nil {
 			return err
 		}
+	}
+	if c.String("labels-csv") != "" {
+		return evaluateMulti(c, m, rest[0], o)
 	}
 	data, split, err := evaluationImages(c, rest[0])
 	if err != nil {
@@ -141,7 +148,13 @@ func evaluationImages(c *cli.Context, dir string) (*features.Dataset, string, er
 	if dir == "-" {
 		return nil, "", usagef("evaluate takes a folder, not a list: the folders are the classes")
 	}
-	data, err := imagesOf(c, []string{dir})
+	var data *features.Dataset
+	var err error
+	if table := c.String("labels-csv"); table != "" {
+		data, err = tableOf(table, dir, false)
+	} else {
+		data, err = imagesOf(c, []string{dir})
+	}
 	if err != nil {
 		return nil, "", err
 	}

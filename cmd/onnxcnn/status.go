@@ -66,6 +66,10 @@ func report(ctx context.Context, stderr io.Writer, err error) int {
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		fmt.Fprintln(stderr, "onnxcnn: interrupted")
+		var e *exitError
+		if errors.As(err, &e) && e.hint != "" {
+			fmt.Fprintf(stderr, "onnxcnn: hint: %s\n", e.hint)
+		}
 		return statusInterrupted
 	}
 	var e *exitError
