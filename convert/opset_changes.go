@@ -1,0 +1,505 @@
+package convert
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/onnxcnn/onnxcnn/internal/op"
+	"github.com/onnxcnn/onnxcnn/onnx"
+)
+
+// changes lists, by operator, the versions in which its form changed. Where only types were added there is no entry:
+// a model that uses them is refused by whatever reads it.
+var changes = map[string][]change{
+	"Clip":    {{11, clipInputs, clipAttrs}},
+	"Pad":     {{11, padInputs, padAttrs}, {18, nil, padAllAxes}, {19, nil, padNoWrap}},
+	"Slice":   {{10, sliceInputs, sliceAttrs}},
+	"Dropout": {{12, dropoutInputs, dropoutAttrs}},
+	"TopK":    {{10, topKInput, topKAttr}, {11, nil, positiveAxes}},
+	"Gemm":    {{11, nil, gemmWithBias}},
+
+	"Squeeze":   {{11, nil, positiveAxes}, {13, intsToInput("axes", 1), intsToAttr("axes", 1)}},
+	"Unsqueeze": {{11, nil, positiveAxes}, {13, intsToInput("axes", 1), intsToAttr("axes", 1)}},
+	"Split":     {{11, nil, positiveAxes}, {13, intsToInput("split", 1), intsToAttr("split", 1)}, {18, splitNumber, splitEven}},
+
+	"ReduceSum":       {{11, nil, positiveAxes}, {13, intsToInput("axes", 1), axesToAttr}},
+	"ReduceMean":      reduction(),
+	"ReduceMax":       reduction(),
+	"ReduceMin":       reduction(),
+	"ReduceProd":      reduction(),
+	"ReduceL1":        reduction(),
+	"ReduceL2":        reduction(),
+	"ReduceLogSum":    reduction(),
+	"ReduceLogSumExp": reduction(),
+	"ReduceSumSquare": reduction(),
+
+	"Concat":   {{11, nil, positiveAxes}},
+	"Flatten":  {{11, nil, positiveAxes}},
+	"Gather":   {{11, nil, positiveAxes}},
+	"ArgMax":   {{11, nil, positiveAxes}},
+	"ArgMin":   {{11, nil, positiveAxes}},
+	"Compress": {{11, nil, positiveAxes}},
+	"OneHot":   {{11, nil, positiveAxes}},
+
+	"Softmax":    {{13, softmaxPerAxis, softmaxFlat}, {11, nil, positiveAxes}},
+	"LogSoftmax": {{13, softmaxPerAxis, softmaxFlat}, {11, nil, positiveAxes}},
+	"Hardmax":    {{13, softmaxPerAxis, softmaxFlat}, {11, nil, positiveAxes}},
+
+	"BatchNormalization": {{9, batchNormSpatial, nil}, {14, batchNormOneOutput, batchNormOneOutput}},
+	"MaxPool":            {{8, nil, maxPoolNoIndices}},
+	"Upsample":           {{9, upsampleInput, upsampleAttr}, {10, rename("Resize"), nil}},
+	"Resize":             {{10, nil, resizeToUpsample}, {11, resizeOld, resizeSimple}, {13, nil, resizeAllInputs}, {19, nil, resizeNoNewMode}},
+	"Scatter":            {{11, rename("ScatterElements"), nil}},
+	"ScatterElements":    {{11, nil, rename("Scatter")}},
+
+	"Max":  {{8, nil, sameShapes}},
+	"Min":  {{8, nil, sameShapes}},
+	"Sum":  {{8, nil, sameShapes}},
+	"Mean": {{8, nil, sameShapes}},
+
+	"Constant": {{12, nil, constantValue}},
+	"Shape":    {{15, nil, shapeSlice}},
+
+	"QuantizeLinear":   {{13, nil, perTensor}},
+	"DequantizeLinear": {{13, nil, perTensor}},
+
+	"GroupNormalization": {{18, nil, composeGroupScaled}, {21, groupNormPerChannel, composeGroupNorm}},
+	"LayerNormalization": {{17, nil, composeLayerNorm}},
+	"HardSwish":          {{14, nil, composeHardSwish}},
+	"Gelu":               {{20, nil, composeGelu}},
+	"Mish":               {{18, nil, composeMish}},
+	"Swish":              {{24, nil, composeSwish}},
+	"GreaterOrEqual":     {{12, nil, composeNot("Less")}},
+	"LessOrEqual":        {{12, nil, composeNot("Greater")}},
+}
+
+// reduction is what changed with the reductions that took their axes as an input from opset 18 on.
+func reduction() []change {
+	return []change{{11, nil, positiveAxes}, {18, intsToInput("axes", 1), axesToAttr}}
+}
+
+func rename(to string) func(*editor, *onnx.Node) ([]*onnx.Node, error) {
+	return func(_ *editor, n *onnx.Node) ([]*onnx.Node, error) {
+		n.OpType = to
+		return one(n)
+	}
+}
+
+func clipInputs(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	for i, name := range []string{"min", "max"} {
+		if a := takeAttr(n, name); a != nil {
+			c, err := e.float(n.Outputs[0]+"/"+name, n.Inputs[0], a.F)
+			if err != nil {
+				return nil, err
+			}
+			setInput(n, 1+i, c)
+		}
+	}
+	return one(n)
+}
+
+func clipAttrs(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	for i, name := range []string{"min", "max"} {
+		in := input(n, 1+i)
+		if in == "" {
+			continue
+		}
+		v, ok := e.floatOf(in)
+		if !ok {
+			return nil, errors.New("a bound that is computed")
+		}
+		setAttr(n, op.Attr(name, v))
+	}
+	n.Inputs = n.Inputs[:1]
+	return one(n)
+}
+
+func padInputs(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	value := takeAttr(n, "value")
+	if _, err := intsToInput("pads", 1)(e, n); err != nil {
+		return nil, err
+	}
+	if value != nil && value.F != 0 {
+		c, err := e.float(n.Outputs[0]+"/value", n.Inputs[0], value.F)
+		if err != nil {
+			return nil, err
+		}
+		setInput(n, 2, c)
+	}
+	return one(n)
+}
+
+func padAttrs(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	if in := input(n, 2); in != "" {
+		v, ok := e.floatOf(in)
+		if !ok {
+			return nil, errors.New("a value that is computed")
+		}
+		setAttr(n, op.Attr("value", v))
+	}
+	n.Inputs = n.Inputs[:min(2, len(n.Inputs))]
+	return intsToAttr("pads", 1)(e, n)
+}
+
+// padAllAxes writes the pads of some axes as those of all.
+func padAllAxes(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	in := input(n, 3)
+	if in == "" {
+		n.Inputs = n.Inputs[:min(3, len(n.Inputs))]
+		trimInputs(n)
+		return one(n)
+	}
+	axes, ok := e.intsOf(in)
+	pads, ok2 := e.intsOf(input(n, 1))
+	rank, ok3 := e.rank(n.Inputs[0])
+	if !ok || !ok2 || !ok3 || len(pads) != 2*len(axes) {
+		return nil, errors.New("pads of some axes, that are computed")
+	}
+	all := make([]int64, 2*rank)
+	for i, a := range axes {
+		if a < 0 {
+			a += int64(rank)
+		}
+		if a < 0 || a >= int64(rank) {
+			return nil, fmt.Errorf("there is no axis %d", axes[i])
+		}
+		all[a], all[int(a)+rank] = pads[i], pads[i+len(axes)]
+	}
+	n.Inputs = n.Inputs[:3]
+	n.Inputs[1] = e.ints(n.Outputs[0]+"/pads", all)
+	trimInputs(n)
+	return one(n)
+}
+
+func padNoWrap(_ *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	if a := n.Attr("mode"); a != nil && string(a.S) == "wrap" {
+		return nil, errors.New(`mode "wrap"`)
+	}
+	return one(n)
+}
+
+func sliceInputs(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	for i, name := range []string{"starts", "ends", "axes"} {
+		if _, err := intsToInput(name, 1+i)(e, n); err != nil {
+			return nil, err
+		}
+	}
+	return one(n)
+}
+
+func sliceAttrs(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	if in := input(n, 4); in != "" {
+		steps, ok := e.intsOf(in)
+		if !ok || slices.ContainsFunc(steps, func(s int64) bool { return s != 1 }) {
+			return nil, errors.New("steps")
+		}
+	}
+	n.Inputs = n.Inputs[:min(4, len(n.Inputs))]
+	for i, name := range []string{"axes", "ends", "starts"} {
+		if _, err := intsToAttr(name, 3-i)(e, n); err != nil {
+			return nil, err
+		}
+	}
+	return positiveAxes(e, n)
+}
+
+// firstOutputOnly takes away outputs after the first, which nobody may read.
+func firstOutputOnly(e *editor, n *onnx.Node, what string) ([]*onnx.Node, error) {
+	read := readCounts(e.g)
+	for _, o := range n.Outputs[min(1, len(n.Outputs)):] {
+		if o != "" && read[o] > 0 {
+			return nil, errors.New(what)
+		}
+	}
+	n.Outputs = n.Outputs[:1]
+	return one(n)
+}
+
+func dropoutInputs(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	if a := takeAttr(n, "ratio"); a != nil {
+		c, err := e.float(n.Outputs[0]+"/ratio", n.Inputs[0], a.F)
+		if err != nil {
+			return nil, err
+		}
+		setInput(n, 1, c)
+	}
+	return one(n)
+}
+
+// dropoutAttrs: of the mask when nothing is dropped there are two opinions before opset 12.
+func dropoutAttrs(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	if _, err := firstOutputOnly(e, n, "a mask"); err != nil {
+		return nil, err
+	}
+	if in := input(n, 2); in != "" {
+		t := e.value(in)
+		if t == nil || t.Type != onnx.Bool || t.Len() != 1 || t.Raw[0] != 0 {
+			return nil, errors.New("training_mode")
+		}
+	}
+	if in := input(n, 1); in != "" {
+		v, ok := e.floatOf(in)
+		if !ok {
+			return nil, errors.New("a ratio that is computed")
+		}
+		setAttr(n, op.Attr("ratio", v))
+	}
+	n.Inputs = n.Inputs[:1]
+	return one(n)
+}
+
+func topKInput(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	if a := takeAttr(n, "k"); a != nil {
+		setInput(n, 1, e.ints(n.Outputs[0]+"/k", []int64{a.I}))
+	}
+	return one(n)
+}
+
+func topKAttr(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	k, ok := e.intsOf(input(n, 1))
+	if !ok || len(k) != 1 || k[0] > math.MaxInt32 {
+		return nil, errors.New("k that is computed")
+	}
+	setAttr(n, op.Attr("k", int(k[0])))
+	n.Inputs = n.Inputs[:1]
+	return one(n)
+}
+
+// gemmWithBias gives a Gemm a bias of zero: it was not optional.
+func gemmWithBias(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	if input(n, 2) == "" {
+		c, err := e.float(n.Outputs[0]+"/bias", n.Inputs[0], 0, 1)
+		if err != nil {
+			return nil, err
+		}
+		setInput(n, 2, c)
+	}
+	return one(n)
+}
+
+// splitNumber: from opset 18 on a Split says how many parts there are where it does not say their sizes.
+func splitNumber(_ *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	if input(n, 1) == "" {
+		n.Inputs = n.Inputs[:1]
+		setAttr(n, op.Attr("num_outputs", len(n.Outputs)))
+	}
+	return one(n)
+}
+
+// splitEven: before, the parts were equal; where they are not their sizes are written.
+func splitEven(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	if takeAttr(n, "num_outputs") == nil || input(n, 1) != "" {
+		return one(n)
+	}
+	dims, _ := e.dims(n.Inputs[0])
+	axis := intAttr(n, "axis", 0)
+	if axis < 0 {
+		axis += int64(len(dims))
+	}
+	if axis < 0 || axis >= int64(len(dims)) || dims[axis] < 0 {
+		return nil, errors.New("parts of an axis whose length is not known")
+	}
+	length, parts := dims[axis], len(n.Outputs)
+	if length%parts == 0 {
+		return one(n)
+	}
+	sizes := make([]int64, parts)
+	size := (length + parts - 1) / parts
+	for i := range sizes {
+		sizes[i] = int64(min(size, length-i*size))
+	}
+	setInput(n, 1, e.ints(n.Outputs[0]+"/split", sizes))
+	return one(n)
+}
+
+// softmaxPerAxis: before opset 13 the axes from the given one on were taken together; from then on it is one axis.
+func softmaxPerAxis(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	rank, ok := e.rank(n.Inputs[0])
+	if !ok {
+		return nil, errors.New("softmax of a value whose rank is not known")
+	}
+	axis := intAttr(n, "axis", 1)
+	if axis < 0 {
+		axis += int64(rank)
+	}
+	if axis == int64(rank)-1 {
+		setAttr(n, op.Attr("axis", -1))
+		return one(n)
+	}
+	flat := e.node(n, "Flatten", []string{n.Inputs[0]}, op.Attr("axis", int(axis)))
+	shape := e.node(n, "Shape", []string{n.Inputs[0]})
+	whole := &onnx.Node{Name: n.Name + "/Reshape", OpType: "Reshape", Inputs: []string{e.fresh(n.Outputs[0] + "/flat"), shape.Outputs[0]}, Outputs: n.Outputs}
+	n.Inputs, n.Outputs = []string{flat.Outputs[0]}, []string{whole.Inputs[0]}
+	setAttr(n, op.Attr("axis", -1))
+	return []*onnx.Node{flat, shape, n, whole}, nil
+}
+
+func softmaxFlat(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	rank, ok := e.rank(n.Inputs[0])
+	if !ok {
+		return nil, errors.New("softmax of a value whose rank is not known")
+	}
+	axis := intAttr(n, "axis", -1)
+	if axis < 0 {
+		axis += int64(rank)
+	}
+	if axis == int64(rank)-1 || rank == 0 {
+		setAttr(n, op.Attr("axis", int(axis)))
+		return one(n)
+	}
+	// The axis goes to the end, and back.
+	perm := make([]int, rank)
+	for i := range perm {
+		perm[i] = i
+	}
+	perm[axis], perm[rank-1] = rank-1, int(axis)
+	to := e.node(n, "Transpose", []string{n.Inputs[0]}, op.Attr("perm", perm))
+	back := &onnx.Node{Name: n.Name + "/back", OpType: "Transpose", Inputs: []string{e.fresh(n.Outputs[0] + "/turned")}, Outputs: n.Outputs, Attrs: []*onnx.Attribute{op.Attr("perm", perm)}}
+	n.Inputs, n.Outputs = []string{to.Outputs[0]}, []string{back.Inputs[0]}
+	setAttr(n, op.Attr("axis", rank-1))
+	return []*onnx.Node{to, n, back}, nil
+}
+
+// batchNormSpatial: a file that says spatial=0 and has one statistic a channel means spatial.
+func batchNormSpatial(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	if a := takeAttr(n, "spatial"); a != nil && a.I == 0 {
+		if r, ok := e.rank(input(n, 1)); !ok || r != 1 {
+			return nil, errors.New("statistics of each pixel (spatial=0)")
+		}
+	}
+	return one(n)
+}
+
+func batchNormOneOutput(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	if intAttr(n, "training_mode", 0) != 0 {
+		return nil, errors.New("training_mode")
+	}
+	return firstOutputOnly(e, n, "statistics as outputs")
+}
+
+func maxPoolNoIndices(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	return firstOutputOnly(e, n, "indices as an output")
+}
+
+func upsampleInput(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	if a := takeAttr(n, "scales"); a != nil {
+		setInput(n, 1, e.constant(n.Outputs[0]+"/scales", onnx.Of([]int{len(a.Floats)}, slices.Clone(a.Floats))))
+	}
+	return one(n)
+}
+
+func upsampleAttr(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	t := e.value(input(n, 1))
+	if t == nil || t.Type != onnx.Float {
+		return nil, errors.New("scales that are computed")
+	}
+	setAttr(n, op.Attr("scales", slices.Clone(t.Float32s())))
+	n.Inputs = n.Inputs[:1]
+	return one(n)
+}
+
+func resizeToUpsample(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	t := e.value(input(n, 1))
+	if t == nil || t.Type != onnx.Float || slices.ContainsFunc(t.Float32s(), func(s float32) bool { return s < 1 }) {
+		return nil, errors.New("scales that are computed, or below 1")
+	}
+	n.OpType = "Upsample"
+	return one(n)
+}
+
+// resizeOld: before opset 11 there was one way of counting pixels.
+func resizeOld(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	n.Inputs = []string{n.Inputs[0], e.constant(n.Outputs[0]+"/roi", onnx.New(onnx.Float, 0)), n.Inputs[1]}
+	setAttr(n, op.Attr("coordinate_transformation_mode", "asymmetric"))
+	setAttr(n, op.Attr("nearest_mode", "floor"))
+	return one(n)
+}
+
+func resizeSimple(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	attr := func(name, def string) string {
+		if a := takeAttr(n, name); a != nil {
+			return string(a.S)
+		}
+		return def
+	}
+	mode := "nearest"
+	if a := n.Attr("mode"); a != nil {
+		mode = string(a.S)
+	}
+	transform, nearest := attr("coordinate_transformation_mode", "half_pixel"), attr("nearest_mode", "round_prefer_floor")
+	for _, name := range []string{"cubic_coeff_a", "exclude_outside", "extrapolation_value"} {
+		takeAttr(n, name)
+	}
+	scales := input(n, 2)
+	if t := e.value(scales); t != nil && t.Len() == 0 {
+		scales = ""
+	}
+	switch {
+	case mode == "cubic" || transform != "asymmetric" || mode == "nearest" && nearest != "floor":
+		return nil, fmt.Errorf("mode %q with %q and %q", mode, transform, nearest)
+	case scales == "":
+		return nil, errors.New("sizes instead of scales")
+	}
+	n.Inputs = []string{n.Inputs[0], scales}
+	return one(n)
+}
+
+// resizeAllInputs: before opset 13 the region and the scales were not optional.
+func resizeAllInputs(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	for i, name := range []string{"roi", "scales"} {
+		if input(n, 1+i) == "" {
+			setInput(n, 1+i, e.constant(n.Outputs[0]+"/"+name, onnx.New(onnx.Float, 0)))
+		}
+	}
+	return one(n)
+}
+
+func resizeNoNewMode(_ *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	if a := n.Attr("coordinate_transformation_mode"); a != nil && string(a.S) == "half_pixel_symmetric" {
+		return nil, errors.New(`"half_pixel_symmetric"`)
+	}
+	return one(n)
+}
+
+// sameShapes: before opset 8 these operators did not broadcast.
+func sameShapes(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	first, ok := e.info(input(n, 0))
+	for _, in := range n.Inputs {
+		i, ok2 := e.info(in)
+		if !ok || !ok2 || first.Dynamic || i.Dynamic || !slices.Equal(first.Shape, i.Shape) {
+			return nil, errors.New("inputs of different shapes")
+		}
+	}
+	return one(n)
+}
+
+// shapeSlice writes the part of a shape as a Slice of the whole.
+func shapeSlice(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	start, end := takeAttr(n, "start"), takeAttr(n, "end")
+	if start == nil && end == nil {
+		return one(n)
+	}
+	lo, hi := int64(0), int64(math.MaxInt64)
+	if start != nil {
+		lo = start.I
+	}
+	if end != nil {
+		hi = end.I
+	}
+	base := n.Outputs[0]
+	part := &onnx.Node{Name: n.Name + "/Slice", OpType: "Slice", Outputs: n.Outputs,
+		Inputs: []string{e.fresh(base + "/whole"), e.ints(base+"/start", []int64{lo}), e.ints(base+"/end", []int64{hi})}}
+	n.Outputs = []string{part.Inputs[0]}
+	return []*onnx.Node{n, part}, nil
+}
+
+// perTensor: before opset 13 a tensor had one scale.
+func perTensor(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	if i, ok := e.info(input(n, 1)); !ok || len(i.Shape) > 0 && onnx.NumElements(i.Shape) != 1 {
+		return nil, errors.New("a scale for each channel")
+	}
+	takeAttr(n, "axis")
+	return one(n)
+}

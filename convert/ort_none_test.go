@@ -1,0 +1,7 @@
+//go:build !cgo
+
+package convert
+
+import "testing"
+
+func needORT(t *testing.T) { t.Skip("ONNX Runtime needs cgo") }
