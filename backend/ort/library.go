@@ -6,25 +6,55 @@ import (
 	"runtime"
 )
 
-// libraryEnv names the environment variable with the path of ONNX Runtime's library.
-const libraryEnv = "ONNXCNN_ORT_LIB"
+// LibraryEnv names the environment variable with the path of ONNX Runtime's library.
+const LibraryEnv = "ONNXCNN_ORT_LIB"
 
-// libraryPath returns the file to load: from the environment, from where scripts/get_ort.sh installs it, or the name
-// that the system's loader looks for.
+// libraryPath returns the file to load: from the environment, beside the program, from where scripts/get_ort.sh installs
+// it, from where packages put it, or the name that the system's loader looks for.
 func libraryPath() string {
-	if p := os.Getenv(libraryEnv); p != "" {
+	if p := os.Getenv(LibraryEnv); p != "" {
 		return p
 	}
-	name := map[string]string{"darwin": "libonnxruntime.dylib", "windows": "onnxruntime.dll"}[runtime.GOOS]
-	if name == "" {
-		name = "libonnxruntime.so.1"
-	}
-	arch := map[string]string{"amd64": "x64", "arm64": "arm64"}[runtime.GOARCH]
-	if cache, err := os.UserCacheDir(); err == nil {
-		p := filepath.Join(cache, "onnxcnn-ort", "node_modules", "onnxruntime-node", "bin", "napi-v6", runtime.GOOS, arch, name)
-		if _, err := os.Stat(p); err == nil {
+	for _, p := range usualPlaces() {
+		if info, err := os.Stat(p); err == nil && info.Mode().IsRegular() {
 			return p
 		}
 	}
-	return name
+	return libraryNames()[0]
+}
+
+// libraryNames returns the names that the library has on this system.
+func libraryNames() []string {
+	switch runtime.GOOS {
+	case "darwin":
+		return []string{"libonnxruntime.dylib"}
+	case "windows":
+		return []string{"onnxruntime.dll"}
+	}
+	return []string{"libonnxruntime.so.1", "libonnxruntime.so"}
+}
+
+// usualPlaces returns the files at which the library may lie where the system's loader does not look.
+func usualPlaces() []string {
+	var dirs []string
+	if exe, err := os.Executable(); err == nil {
+		dirs = append(dirs, filepath.Dir(exe))
+	}
+	arch := map[string]string{"amd64": "x64", "arm64": "arm64"}[runtime.GOARCH]
+	if cache, err := os.UserCacheDir(); err == nil {
+		dirs = append(dirs, filepath.Join(cache, "onnxcnn-ort", "node_modules", "onnxruntime-node", "bin", "napi-v6", runtime.GOOS, arch))
+	}
+	switch runtime.GOOS {
+	case "darwin":
+		dirs = append(dirs, "/opt/homebrew/lib", "/usr/local/lib")
+	case "linux":
+		dirs = append(dirs, "/usr/local/lib", "/opt/onnxruntime/lib")
+	}
+	var out []string
+	for _, d := range dirs {
+		for _, n := range libraryNames() {
+			out = append(out, filepath.Join(d, n))
+		}
+	}
+	return out
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -29,11 +30,24 @@ func load() error {
 	loadOnce.Do(func() {
 		path := libraryPath()
 		ortlib.SetSharedLibraryPath(path)
-		if err := ortlib.InitializeEnvironment(ortlib.WithLogLevelError()); err != nil {
-			errLoad = fmt.Errorf("ONNX Runtime's library %s cannot be loaded (%w): scripts/get_ort.sh installs it, or set %s to the path of a version from 1.24 on", path, err, libraryEnv)
+		// What goes wrong is returned; ONNX Runtime's own log would show it a second time, over several lines.
+		if err := ortlib.InitializeEnvironment(ortlib.WithLogLevelFatal()); err != nil {
+			errLoad = explainLoad(path, err)
 		}
 	})
 	return errLoad
+}
+
+// explainLoad says what to do about a library that cannot be loaded.
+func explainLoad(path string, err error) error {
+	why := strings.Join(strings.Fields(err.Error()), " ")
+	switch {
+	case strings.Contains(why, "setting ORT API base"):
+		return fmt.Errorf("ONNX Runtime's library %s is older than version 1.24: install a newer one (scripts/get_ort.sh does), or set %s to its path", path, LibraryEnv)
+	case strings.Contains(why, "looking up OrtGetApiBase"):
+		return fmt.Errorf("%s is not ONNX Runtime's library: set %s to the path of libonnxruntime, version 1.24 or newer", path, LibraryEnv)
+	}
+	return fmt.Errorf("ONNX Runtime's library %s cannot be loaded (%s): install it (scripts/get_ort.sh does), or set %s to the path of version 1.24 or newer", path, why, LibraryEnv)
 }
 
 // session is a model opened by ONNX Runtime.
@@ -42,11 +56,14 @@ type session struct {
 	sess    *ortlib.DynamicAdvancedSession
 	inputs  []*onnx.Value
 	outputs []*onnx.Value
+
+	known shapes
 }
 
 func open(m *onnx.Model, o backend.Options) (backend.Session, error) {
-	if o.Provider != "" && o.Provider != "cpu" {
-		return nil, fmt.Errorf("provider ort has no execution provider %q here (there is: cpu)", o.Provider)
+	sp, err := parseSpec(o.Provider)
+	if err != nil {
+		return nil, err
 	}
 	if err := load(); err != nil {
 		return nil, err
@@ -54,17 +71,6 @@ func open(m *onnx.Model, o backend.Options) (backend.Session, error) {
 	s := &session{}
 	if m.Path() != "" {
 		s.file = filepath.Base(m.Path())
-	}
-	opts, err := ortlib.NewSessionOptions()
-	if err != nil {
-		return nil, s.wrap(err)
-	}
-	defer opts.Destroy()
-	if err := opts.SetIntraOpNumThreads(o.Threads); err != nil {
-		return nil, s.wrap(err)
-	}
-	if err := opts.SetInterOpNumThreads(1); err != nil {
-		return nil, s.wrap(err)
 	}
 	s.inputs = m.Graph.RequiredInputs()
 	s.outputs = m.Graph.Outputs
@@ -80,16 +86,61 @@ func open(m *onnx.Model, o backend.Options) (backend.Session, error) {
 		}
 		data = b.Bytes()
 	}
+	if err = s.start(m.Path(), data, o.Threads, sp); err == nil {
+		return s, nil
+	}
+	if !sp.fallback || sp.name == "cpu" {
+		return nil, s.wrap(err)
+	}
+	if o.Warn != nil {
+		o.Warn(fmt.Sprintf("%v; running on the CPU", err))
+	}
+	if err := s.start(m.Path(), data, o.Threads, spec{name: "cpu"}); err != nil {
+		return nil, s.wrap(err)
+	}
+	return s, nil
+}
+
+// start opens the session, from the file or from data.
+func (s *session) start(path string, data []byte, threads int, sp spec) error {
+	opts, err := ortlib.NewSessionOptions()
+	if err != nil {
+		return err
+	}
+	defer opts.Destroy() //nolint:errcheck // it only frees memory
+	if err := opts.SetIntraOpNumThreads(threads); err != nil {
+		return err
+	}
+	if err := opts.SetInterOpNumThreads(1); err != nil {
+		return err
+	}
+	if sp.name != "cpu" {
+		if err := executionProviders[sp.name].add(opts, sp.options); err != nil {
+			return sp.explain(err)
+		}
+	}
 	in, out := names(s.inputs), names(s.outputs)
 	if data != nil {
 		s.sess, err = ortlib.NewDynamicAdvancedSessionWithONNXData(data, in, out, opts)
 	} else {
-		s.sess, err = ortlib.NewDynamicAdvancedSession(m.Path(), in, out, opts)
+		s.sess, err = ortlib.NewDynamicAdvancedSession(path, in, out, opts)
 	}
-	if err != nil {
-		return nil, s.wrap(err)
+	if err != nil && sp.name != "cpu" && deviceError(err) {
+		return sp.explain(err)
 	}
-	return s, nil
+	return err
+}
+
+// deviceError reports whether a session could not be opened for want of what the execution provider needs, rather
+// than for the model's sake.
+func deviceError(err error) bool {
+	text := err.Error()
+	for _, part := range []string{"CUDA", "cuda", "cudnn", "CUDNN", "cublas", "TensorRT", "DXGI", "D3D12", "OpenVINO", "load library"} {
+		if strings.Contains(text, part) {
+			return true
+		}
+	}
+	return false
 }
 
 // changed returns a copy of the model, sharing the weights, with other outputs and input shapes.
@@ -114,23 +165,56 @@ func changed(m *onnx.Model, o backend.Options) (*onnx.Model, []*onnx.Value, erro
 	if len(o.Shapes) > 0 {
 		g.ValueInfo = nil // inner shapes no longer hold
 	}
-	outputs := m.Graph.Outputs
 	if len(o.Outputs) > 0 {
-		there := map[string]bool{}
-		for _, v := range g.Outputs {
-			there[v.Name] = true
-		}
-		outputs = nil
+		g.Outputs = nil
 		for _, name := range o.Outputs {
-			v := &onnx.Value{Name: name}
-			outputs = append(outputs, v)
-			if !there[name] {
-				there[name] = true
-				g.Outputs = append(g.Outputs[:len(g.Outputs):len(g.Outputs)], v)
+			if !has(g.Outputs, name) {
+				g.Outputs = append(g.Outputs, declaration(m.Graph, name))
+			}
+		}
+		keepNeeded(&g)
+	}
+	return &c, g.Outputs, nil
+}
+
+// declaration returns what the graph says of a value.
+func declaration(g *onnx.Graph, name string) *onnx.Value {
+	for _, list := range [][]*onnx.Value{g.Outputs, g.Inputs} {
+		for _, v := range list {
+			if v.Name == name {
+				return v
 			}
 		}
 	}
-	return &c, outputs, nil
+	return &onnx.Value{Name: name}
+}
+
+// keepNeeded leaves only the nodes, inputs and weights that the outputs depend on: ONNX Runtime computes every node.
+func keepNeeded(g *onnx.Graph) {
+	producer := map[string]*onnx.Node{}
+	for _, n := range g.Nodes {
+		for _, out := range n.Outputs {
+			producer[out] = n
+		}
+	}
+	needed := map[string]bool{}
+	open := names(g.Outputs)
+	for len(open) > 0 {
+		name := open[len(open)-1]
+		open = open[:len(open)-1]
+		if name == "" || needed[name] {
+			continue
+		}
+		needed[name] = true
+		if n := producer[name]; n != nil {
+			open = slices.AppendSeq(open, n.Uses())
+		}
+	}
+	g.Nodes = slices.DeleteFunc(slices.Clone(g.Nodes), func(n *onnx.Node) bool {
+		return !slices.ContainsFunc(n.Outputs, func(out string) bool { return needed[out] })
+	})
+	g.Inputs = slices.DeleteFunc(slices.Clone(g.Inputs), func(v *onnx.Value) bool { return !needed[v.Name] })
+	g.Initializers = slices.DeleteFunc(slices.Clone(g.Initializers), func(t *onnx.Tensor) bool { return !needed[t.Name] })
 }
 
 func names(vs []*onnx.Value) []string {
@@ -182,13 +266,21 @@ func (s *session) Run(ctx context.Context, inputs map[string]*onnx.Tensor) (map[
 	}
 	defer ro.Destroy()
 	stop := context.AfterFunc(ctx, func() { _ = ro.Terminate() })
-	out := make([]ortlib.Value, len(s.outputs))
+	key, shapes := s.known.of(s.inputs, s.outputs, inputs)
+	out, own := prepare(shapes)
 	err = s.sess.RunWithOptions(in, out, ro)
+	if err != nil && own && ctx.Err() == nil {
+		// The sizes depend on the numbers: ONNX Runtime has to say them each time.
+		s.known.forget()
+		destroy(out)
+		out = make([]ortlib.Value, len(s.outputs))
+		err = s.sess.RunWithOptions(in, out, ro)
+	}
 	if !stop() {
 		return nil, ctx.Err()
 	}
 	if err != nil {
-		// The binding cannot take over scalars and half-precision outputs: it fails, and leaves unusable values in out.
+		// What the binding cannot take over it leaves unusable in out.
 		return nil, s.wrap(err)
 	}
 	defer destroy(out)
@@ -201,6 +293,7 @@ func (s *session) Run(ctx context.Context, inputs map[string]*onnx.Tensor) (map[
 		t.Name = s.outputs[i].Name
 		res[t.Name] = t
 	}
+	s.known.learn(key, s.outputs, res)
 	return res, nil
 }
 

@@ -48,7 +48,7 @@ func smallNet() *onnx.Model {
 }
 
 func TestEqualsNative(t *testing.T) {
-	t.Setenv(libraryEnv, reftest.ORTLibrary(t))
+	t.Setenv(LibraryEnv, reftest.ORTLibrary(t))
 	fromMemory := smallNet()
 	path := filepath.Join(t.TempDir(), "small.onnx")
 	if err := fromMemory.Save(path, onnx.SaveOptions{}); err != nil {
@@ -96,7 +96,7 @@ func TestEqualsNative(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	t.Setenv(libraryEnv, reftest.ORTLibrary(t))
+	t.Setenv(LibraryEnv, reftest.ORTLibrary(t))
 	if _, err := backend.Open(smallNet(), backend.Options{Provider: "ort:abacus"}); err == nil || !strings.Contains(err.Error(), "abacus") {
 		t.Errorf("unknown execution provider: %v", err)
 	}
@@ -132,47 +132,41 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// Every element type goes in and comes out. The binding takes over neither scalars nor half precision as outputs, so
-// those are cast or reshaped in the model.
+// Every element type goes in and comes out. Scalars are reshaped in the model: the binding does not take them over.
 func TestElementTypes(t *testing.T) {
-	t.Setenv(libraryEnv, reftest.ORTLibrary(t))
+	t.Setenv(LibraryEnv, reftest.ORTLibrary(t))
 	types := []onnx.DataType{onnx.Float, onnx.Double, onnx.Int8, onnx.Uint8, onnx.Int16, onnx.Uint16, onnx.Int32, onnx.Uint32,
 		onnx.Int64, onnx.Uint64, onnx.Bool, onnx.Float16, onnx.BFloat16}
 	for _, typ := range types {
-		out := typ
 		node := &onnx.Node{OpType: "Identity", Inputs: []string{"x"}, Outputs: []string{"y"}}
-		if typ == onnx.Float16 || typ == onnx.BFloat16 {
-			out = onnx.Float
-			node.OpType = "Cast"
-			node.Attrs = []*onnx.Attribute{{Name: "to", Type: onnx.AttrInt, I: int64(out)}}
-		}
 		vector := func(typ onnx.DataType) *onnx.Type {
 			return &onnx.Type{Elem: typ, HasShape: true, Shape: []onnx.Dim{{Size: 2}}}
 		}
 		m := &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: &onnx.Graph{
 			Name: "identity", Nodes: []*onnx.Node{node},
 			Inputs:  []*onnx.Value{{Name: "x", Type: vector(typ)}},
-			Outputs: []*onnx.Value{{Name: "y", Type: vector(out)}},
+			Outputs: []*onnx.Value{{Name: "y", Type: vector(typ)}},
 		}}
 		x := onnx.New(typ, 2)
 		x.Raw[0] = 1
 		want := string(x.Raw)
-		if out != typ {
-			native, err := backend.Open(m, backend.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			res, err := native.Run(context.Background(), map[string]*onnx.Tensor{"x": x})
-			if err != nil {
-				t.Fatal(err)
-			}
-			want = string(res["y"].Raw)
-		}
-		got, err := runORT(m, map[string]*onnx.Tensor{"x": x})
-		if err != nil {
+		in := map[string]*onnx.Tensor{"x": x}
+		if got, err := runORT(m, in); err != nil {
 			t.Errorf("%v: %v", typ, err)
-		} else if y := got["y"]; y.Type != out || string(y.Raw) != want {
+		} else if y := got["y"]; y.Type != typ || string(y.Raw) != want {
 			t.Errorf("%v: got %v%v %x, want %x", typ, y.Type, y.Shape, y.Raw, want)
+		}
+		// Where the file does not say how large the output is, ONNX Runtime does; the binding has no half precision then.
+		m.Graph.Outputs[0].Type = nil
+		got, err := runORT(m, in)
+		switch half := typ == onnx.Float16 || typ == onnx.BFloat16; {
+		case half && err == nil:
+			t.Errorf("%v of unknown size: taken over", typ)
+		case half:
+		case err != nil:
+			t.Errorf("%v of unknown size: %v", typ, err)
+		case got["y"].Type != typ || string(got["y"].Raw) != want:
+			t.Errorf("%v of unknown size: got %v %x, want %x", typ, got["y"].Type, got["y"].Raw, want)
 		}
 	}
 	for _, typ := range types[:8] {

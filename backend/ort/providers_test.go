@@ -1,0 +1,331 @@
+//go:build cgo
+
+package ort
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/onnxcnn/onnxcnn/backend"
+	"github.com/onnxcnn/onnxcnn/internal/reftest"
+	"github.com/onnxcnn/onnxcnn/onnx"
+)
+
+func TestParseSpec(t *testing.T) {
+	for _, tt := range []struct {
+		text string
+		want spec
+		err  string
+	}{
+		{"", spec{name: "cpu"}, ""},
+		{"cpu", spec{name: "cpu"}, ""},
+		{"cuda", spec{name: "cuda"}, ""},
+		{"cuda,device_id=1", spec{name: "cuda", options: map[string]string{"device_id": "1"}}, ""},
+		{"tensorrt,device_id=1,trt_fp16_enable=1,fallback=cpu",
+			spec{name: "tensorrt", options: map[string]string{"device_id": "1", "trt_fp16_enable": "1"}, fallback: true}, ""},
+		{"abacus", spec{}, `no execution provider "abacus" (there are: cpu, coreml, cuda, directml, openvino, qnn, tensorrt, webgpu, xnnpack)`},
+		{"cuda,", spec{}, `option "" is not of the form name=value`},
+		{"cuda,device_id", spec{}, `option "device_id" is not of the form`},
+		{"cuda,=1", spec{}, `option "=1" is not of the form`},
+		{"cuda,device_id=", spec{}, "is not of the form"},
+		{"cuda,device_id=1,device_id=2", spec{}, "device_id is given twice"},
+		{"cuda,fallback=gpu", spec{}, "there is only fallback=cpu"},
+		{"cpu,device_id=1", spec{}, `provider ort:cpu has no option "device_id"`},
+	} {
+		got, err := parseSpec(tt.text)
+		switch {
+		case tt.err != "":
+			if err == nil || !strings.Contains(err.Error(), tt.err) {
+				t.Errorf("%q: error %v, want %q", tt.text, err, tt.err)
+			}
+		case err != nil:
+			t.Errorf("%q: %v", tt.text, err)
+		case got.name != tt.want.name || got.fallback != tt.want.fallback || !maps.Equal(got.options, tt.want.options):
+			t.Errorf("%q: %+v, want %+v", tt.text, got, tt.want)
+		}
+	}
+}
+
+func TestExplain(t *testing.T) {
+	for text, want := range map[string]string{
+		"CUDA execution provider is not enabled in this build.":                  "this build of ONNX Runtime does not have it",
+		"Specified provider is not supported.":                                   "this build of ONNX Runtime does not have it",
+		"Failed to load library x.so with error: libcublasLt.so.12: cannot open": "a library that it needs is missing (",
+		"CUDA failure 100: no CUDA-capable device is detected":                   "there is no usable GPU",
+		"CUDA failure 35: CUDA driver version\nis insufficient":                  "there is no usable GPU",
+		"something else " + strings.Repeat("x", 1000):                            "it refused (something else xxx",
+	} {
+		err := spec{name: "cuda"}.explain(errors.New(text))
+		if !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "cuDNN 9") || strings.Contains(err.Error(), "\n") || len(err.Error()) > 700 {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// On this machine each execution provider works, or says in one line what it needs; nothing falls back unasked.
+func TestExecutionProviders(t *testing.T) {
+	t.Setenv(LibraryEnv, reftest.ORTLibrary(t))
+	x := onnx.New(onnx.Float, 1, 3, 6, 6)
+	run := func(provider string, warn func(string)) (map[string]*onnx.Tensor, error) {
+		s, err := backend.Open(smallNet(), backend.Options{Provider: provider, Warn: warn})
+		if err != nil {
+			return nil, err
+		}
+		defer s.Close()
+		return s.Run(context.Background(), map[string]*onnx.Tensor{"x": x})
+	}
+	for _, name := range specNames() {
+		t.Run(name, func(t *testing.T) {
+			_, err := run("ort:"+name, func(w string) { t.Errorf("warning: %s", w) })
+			if err == nil {
+				return // it is there
+			}
+			if text := err.Error(); strings.Contains(text, "\n") || !strings.Contains(text, "cannot be had") || !strings.Contains(text, "It needs ") {
+				t.Errorf("error %q", text)
+			}
+			warnings := 0
+			if _, err := run("ort:"+name+",fallback=cpu", func(w string) {
+				warnings++
+				if !strings.Contains(w, "running on the CPU") {
+					t.Errorf("warning %q", w)
+				}
+			}); err != nil || warnings != 1 {
+				t.Errorf("with fallback: %v, %d warnings", err, warnings)
+			}
+		})
+	}
+	if _, err := run("ort:directml,adapter=1", nil); err == nil || !strings.Contains(err.Error(), "there is only device_id=N") {
+		t.Error(err)
+	}
+	// What is wrong with the model is no reason to fall back.
+	bad := smallNet()
+	bad.Graph.Nodes[0].OpType = "Foo"
+	if _, err := backend.Open(bad, backend.Options{Provider: "ort:cpu,fallback=cpu"}); err == nil || !strings.Contains(err.Error(), "Foo") {
+		t.Error(err)
+	}
+}
+
+func TestDeviceError(t *testing.T) {
+	for text, want := range map[string]bool{
+		"Fatal error: Foo is not a registered function/op":     false,
+		"CUDNN failure 1000: CUDNN_STATUS_INTERNAL_ERROR":      true,
+		"CUDA failure 2: out of memory":                        true,
+		"Failed to load library libonnxruntime_providers_x.so": true,
+	} {
+		if got := deviceError(errors.New(text)); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
+
+// Shapes and outputs can be declared anew, and the session says what it takes and gives.
+func TestDeclaresAnew(t *testing.T) {
+	t.Setenv(LibraryEnv, reftest.ORTLibrary(t))
+	m := smallNet()
+	m.Graph.Nodes = m.Graph.Nodes[:2]
+	s, err := backend.Open(m, backend.Options{Provider: "ort", Shapes: map[string][]int{"x": {2, 3, 8, 9}}, Outputs: []string{"r", "c"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if in, out := s.Inputs(), s.Outputs(); len(in) != 1 || in[0].Type.Shape[3].Size != 9 || !slices.Equal(names(out), []string{"r", "c"}) {
+		t.Errorf("inputs %v, outputs %v", in, names(out))
+	}
+	got, err := s.Run(context.Background(), map[string]*onnx.Tensor{"x": onnx.New(onnx.Float, 2, 3, 8, 9)})
+	if err != nil || !slices.Equal(got["c"].Shape, []int{2, 4, 6, 7}) {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// TestCUDA needs a GPU, and a build of ONNX Runtime for it in ONNXCNN_ORT_LIB.
+func TestCUDA(t *testing.T) {
+	if _, err := os.Stat("/dev/nvidia0"); err != nil {
+		t.Skip("there is no NVIDIA GPU")
+	}
+	t.Setenv(LibraryEnv, reftest.ORTLibrary(t))
+	x := onnx.New(onnx.Float, 2, 3, 6, 6)
+	for i := range x.Float32s() {
+		x.Float32s()[i] = float32(i%7) - 3
+	}
+	in := map[string]*onnx.Tensor{"x": x}
+	want, err := runORT(smallNet(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := backend.Open(smallNet(), backend.Options{Provider: "ort:cuda,device_id=0,gpu_mem_limit=1073741824"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for range 3 {
+		got, err := s.Run(context.Background(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, w := range want["y"].Float32s() {
+			if d := got["y"].Float32s()[i] - w; d > 1e-2 || d < -1e-2 {
+				t.Fatalf("y[%d] is %v, on the CPU %v", i, got["y"].Float32s()[i], w)
+			}
+		}
+	}
+}
+
+// Outputs whose shapes depend on values are right whatever was seen before, and what a run gave is not written over.
+func TestShapesThatDependOnValues(t *testing.T) {
+	t.Setenv(LibraryEnv, reftest.ORTLibrary(t))
+	vector := func(typ onnx.DataType, dims ...onnx.Dim) *onnx.Type {
+		return &onnx.Type{Elem: typ, HasShape: true, Shape: dims}
+	}
+	n := onnx.Dim{Size: -1, Param: "N"}
+	s, err := backend.Open(&onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: &onnx.Graph{
+		Name:   "nonzero",
+		Nodes:  []*onnx.Node{{OpType: "NonZero", Inputs: []string{"x"}, Outputs: []string{"y"}}, {OpType: "Relu", Inputs: []string{"x"}, Outputs: []string{"z"}}},
+		Inputs: []*onnx.Value{{Name: "x", Type: vector(onnx.Float, n)}},
+		Outputs: []*onnx.Value{{Name: "y", Type: vector(onnx.Int64, onnx.Dim{Size: 1}, onnx.Dim{Size: -1, Param: "M"})},
+			{Name: "z", Type: vector(onnx.Float, n)}},
+	}}, backend.Options{Provider: "ort"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var kept []map[string]*onnx.Tensor
+	inputs := [][]float32{{1, 0, 2}, {1, 0, 2}, {0, 0, 3}, {4, 5, 6}, {7}}
+	wants := [][]int64{{0, 2}, {0, 2}, {2}, {0, 1, 2}, {0}}
+	for i, x := range inputs {
+		got, err := s.Run(context.Background(), map[string]*onnx.Tensor{"x": onnx.Of([]int{len(x)}, x)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept = append(kept, got)
+		if !slices.Equal(got["y"].Int64s(), wants[i]) {
+			t.Errorf("%v: %v, want %v", x, got["y"].Int64s(), wants[i])
+		}
+	}
+	for i, got := range kept {
+		if !slices.Equal(got["y"].Int64s(), wants[i]) || !slices.Equal(got["z"].Float32s(), inputs[i]) {
+			t.Errorf("result %d has become %v and %v", i, got["y"].Int64s(), got["z"].Float32s())
+		}
+	}
+}
+
+// One session serves many goroutines.
+func TestConcurrentRuns(t *testing.T) {
+	t.Setenv(LibraryEnv, reftest.ORTLibrary(t))
+	s, err := backend.Open(smallNet(), backend.Options{Provider: "ort", Threads: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var wg sync.WaitGroup
+	for g := range 4 {
+		wg.Go(func() {
+			x := onnx.New(onnx.Float, 1+g, 3, 6, 6)
+			for i := range x.Float32s() {
+				x.Float32s()[i] = float32(i%5) - 2
+			}
+			var first []float32
+			for range 20 {
+				got, err := s.Run(context.Background(), map[string]*onnx.Tensor{"x": x})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if first == nil {
+					first = got["y"].Float32s()
+				} else if !slices.Equal(got["y"].Float32s(), first) {
+					t.Error("the answer has changed")
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// TestLoad opens libraries that are not there, not ONNX Runtime's, or too old. A process loads one library only, so
+// each is a process of its own.
+func TestLoad(t *testing.T) {
+	if path := os.Getenv("ONNXCNN_TEST_LOAD"); path != "" {
+		t.Setenv(LibraryEnv, path)
+		fmt.Println(load())
+		return
+	}
+	dir := t.TempDir()
+	text := filepath.Join(dir, "text.so")
+	if err := os.WriteFile(text, []byte("no library"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	compiler, err := exec.LookPath("cc")
+	if err != nil {
+		reftest.Missing(t, "a C compiler")
+	}
+	build := func(name, code string) string {
+		src, lib := filepath.Join(dir, name+".c"), filepath.Join(dir, name+".so")
+		if err := os.WriteFile(src, []byte(code), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.Command(compiler, "-shared", "-fPIC", "-o", lib, src).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return lib
+	}
+	other := build("other", "int answer(void) { return 42; }")
+	old := build("old", `
+		typedef struct { const void *(*api)(unsigned); const char *(*version)(void); } base;
+		static const void *api(unsigned v) { return 0; }
+		static const char *version(void) { return "1.10.0"; }
+		const base *OrtGetApiBase(void) { static const base b = {api, version}; return &b; }`)
+	for path, want := range map[string]string{
+		filepath.Join(dir, "none.so"): "none.so cannot be loaded (",
+		text:                          "text.so cannot be loaded (",
+		other:                         "other.so is not ONNX Runtime's library",
+		old:                           "old.so is older than version 1.24",
+	} {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestLoad$")
+		cmd.Env = append(os.Environ(), "ONNXCNN_TEST_LOAD="+path)
+		out, err := cmd.CombinedOutput()
+		line, _, _ := strings.Cut(string(out), "\n")
+		if err != nil || !strings.Contains(line, want) || !strings.Contains(line, LibraryEnv) {
+			t.Errorf("%s: %s %v", filepath.Base(path), out, err)
+		}
+	}
+}
+
+func TestLibraryPath(t *testing.T) {
+	t.Setenv(LibraryEnv, "/some/where.so")
+	if p := libraryPath(); p != "/some/where.so" {
+		t.Error(p)
+	}
+	t.Setenv(LibraryEnv, "")
+	t.Setenv("HOME", t.TempDir())
+	t.Setenv("XDG_CACHE_HOME", "")
+	if p := libraryPath(); !slices.Contains(append(usualPlaces(), libraryNames()...), p) {
+		t.Error(p)
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range usualPlaces() {
+		if strings.HasPrefix(p, cache) {
+			if err := os.MkdirAll(filepath.Dir(p), 0o777); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(p, nil, 0o666); err != nil {
+				t.Fatal(err)
+			}
+			if got := libraryPath(); got != p {
+				t.Errorf("%s, want %s", got, p)
+			}
+			break
+		}
+	}
+}
