@@ -2,7 +2,14 @@
 //
 //	import _ "github.com/onnxcnn/onnxcnn/backend/ort"
 //
-// It needs cgo; in a program that is built without, importing it adds nothing. The library, ONNX Runtime 1.24 or newer,
+// It needs cgo: in a program that is built without, the provider says so. The library, ONNX Runtime 1.24 or newer,
 // is loaded when the first session is opened, from the path in the environment variable ONNXCNN_ORT_LIB, else from
-// where scripts/get_ort.sh puts it, else by the system's loader under its usual name.
+// beside the program, from where scripts/get_ort.sh puts it, or by the system's loader under its usual name.
+//
+// What follows "ort:" names an execution provider of ONNX Runtime, with its options as ONNX Runtime's documentation has
+// them: "ort:cuda", "ort:cuda,device_id=1,gpu_mem_limit=2147483648", "ort:tensorrt,trt_fp16_enable=1", "ort:openvino",
+// "ort:coreml", "ort:directml,device_id=0", "ort:qnn", "ort:webgpu", "ort:xnnpack"; "ort" alone is its CPU. Where the
+// execution provider cannot be had, opening a session fails and says what is missing; with the option "fallback=cpu" it
+// warns and runs on the CPU. Single operators that the execution provider lacks run on the CPU in any case: ONNX Runtime
+// sees to that.
 package ort

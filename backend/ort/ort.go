@@ -107,7 +107,7 @@ func (s *session) start(path string, data []byte, threads int, sp spec) error {
 	if err != nil {
 		return err
 	}
-	defer opts.Destroy() //nolint:errcheck // it only frees memory
+	defer opts.Destroy()
 	if err := opts.SetIntraOpNumThreads(threads); err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ var executionProviders = map[string]executionProvider{
 			if err != nil {
 				return err
 			}
-			defer t.Destroy() //nolint:errcheck // it only frees memory
+			defer t.Destroy()
 			if err := t.Update(options); err != nil {
 				return err
 			}
@@ -87,7 +87,7 @@ func addCUDA(o *ortlib.SessionOptions, options map[string]string) error {
 	if err != nil {
 		return err
 	}
-	defer c.Destroy() //nolint:errcheck // it only frees memory
+	defer c.Destroy()
 	if err := c.Update(options); err != nil {
 		return err
 	}

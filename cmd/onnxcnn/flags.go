@@ -3,9 +3,11 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"slices"
 
 	"github.com/onnxcnn/onnxcnn/backend"
+	"github.com/onnxcnn/onnxcnn/backend/ort"
 	"github.com/urfave/cli/v2"
 )
 
@@ -15,7 +17,15 @@ const sharedCategory = "Shared flags"
 // (Flags marked Required are not used: the parser would answer with the whole help text. Commands check by themselves.)
 func providerFlag() cli.Flag {
 	return &cli.StringFlag{Name: "provider", Value: "native", Category: sharedCategory,
-		Usage: "what computes: `NAME` is native (the Go engine), or ort, ort:cuda, ... (ONNX Runtime) where built in"}
+		Usage: "what computes: `NAME` is native (the Go engine), or ort (ONNX Runtime), ort:cuda, ort:cuda,device_id=1, " +
+			"ort:tensorrt, ort:openvino, ort:coreml, ort:directml; with ,fallback=cpu where that cannot be had"}
+}
+
+func ortLibFlag() cli.Flag {
+	return &cli.StringFlag{Name: "ort-lib", Category: sharedCategory, EnvVars: []string{ort.LibraryEnv},
+		Usage:  "load ONNX Runtime for --provider ort from `FILE`",
+		Action: func(_ *cli.Context, path string) error { return os.Setenv(ort.LibraryEnv, path) },
+	}
 }
 
 func threadsFlag() cli.Flag {
@@ -44,7 +54,7 @@ func sharedFlags() []cli.Flag {
 
 // engineFlags are the shared flags of commands that run a network, followed by more.
 func engineFlags(more ...cli.Flag) []cli.Flag {
-	return slices.Concat(more, []cli.Flag{providerFlag(), threadsFlag(), quietFlag()})
+	return slices.Concat(more, []cli.Flag{providerFlag(), ortLibFlag(), threadsFlag(), quietFlag()})
 }
 
 // engineOptions returns what engineFlags say.
