@@ -73,6 +73,14 @@ func finetuneRun(c *cli.Context) error {
 	show := &finetuneView{c: c}
 	defer show.bar.clear()
 	o.Progress, o.Epoch, o.Start, o.NextPhase = show.progress, show.epoch, show.start, show.phaseBegins
+	if c.Bool("lr-find") {
+		found, err := finetune.FindLR(c.Context, m, data, dir, o, finetune.LRFinder{})
+		show.bar.clear()
+		if err != nil {
+			return finetuneHint(c.Context, err)
+		}
+		return show.found(found)
+	}
 	res, err := finetune.Run(c.Context, m, data, dir, o)
 	if err != nil {
 		show.bar.clear()

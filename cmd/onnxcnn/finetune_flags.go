@@ -48,6 +48,7 @@ func finetuneFlags() []cli.Flag {
 		&cli.IntFlag{Name: "epochs", Value: 10, Category: learningCategory, Usage: "go through the images `N` times"},
 		&cli.IntFlag{Name: "batch", Value: 32, Category: learningCategory, Usage: "learn from `N` images at once"},
 		&cli.Float64Flag{Name: "lr", Value: 1e-3, Category: learningCategory, Usage: "learning rate `R` of the head"},
+		&cli.BoolFlag{Name: "lr-find", Category: learningCategory, Usage: "train no network: try rising learning rates, draw the loss into RUN/lr_find.png, and suggest one"},
 		&cli.Float64Flag{Name: "base-lr-scale", Value: 0.1, Category: learningCategory, Usage: "`FACTOR` by which the base's learning rate is smaller"},
 		&cli.StringFlag{Name: "optimizer", Value: "adam", Category: learningCategory, Usage: "`NAME` is adam, adamw, sgd, rmsprop or adagrad"},
 		&cli.Float64Flag{Name: "momentum", Value: 0.9, Category: learningCategory, Usage: "`M` of sgd"},

@@ -117,6 +117,16 @@ func (v *finetuneView) epoch(e finetune.Epoch) {
 		e.Epoch, e.TrainLoss, e.TrainAcc, e.ValLoss, e.ValAcc, e.Seconds, best)
 }
 
+// found shows what a learning rate range test suggests.
+func (v *finetuneView) found(l *finetune.LRFind) error {
+	if v.c.Bool("json") {
+		return printJSON(v.c, l)
+	}
+	_, err := fmt.Fprintf(v.c.App.Writer, "the loss falls most steeply at a learning rate of %.2g, and is smallest at %.2g: %s\nsuggested: --lr %.2g\n",
+		l.Suggested, l.Smallest, filepath.ToSlash(l.Plot), l.Suggested)
+	return err
+}
+
 // result shows what has come of it.
 func (v *finetuneView) result(dir string, res *finetune.Result) error {
 	v.bar.clear()
