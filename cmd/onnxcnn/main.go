@@ -36,6 +36,7 @@ func commands() []*cli.Command {
 		finetuneCommand(),
 		exportCommand(),
 		evaluateCommand(),
+		gradcamCommand(),
 		benchCommand(),
 	}
 }

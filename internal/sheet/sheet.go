@@ -26,8 +26,15 @@ type Cell struct {
 
 // Sheet is a grid of cells, all as large as the largest picture, row by row.
 type Sheet struct {
-	Title string // above everything; may be empty
-	Rows  [][]Cell
+	Title  string  // above everything; may be empty
+	Legend *Legend // at the right of the title, below it where it finds no room there; may be nil
+	Rows   [][]Cell
+}
+
+// Legend is a scale of colours with what its ends mean.
+type Legend struct {
+	Bar       image.Image
+	Low, High string
 }
 
 // maxPixels bounds a sheet: beyond it no viewer is of use.
@@ -161,7 +168,17 @@ func (s Sheet) Draw() (*image.RGBA, error) {
 	y := gap
 	head := use.head.wrap(s.Title, width-2*gap)
 	y += len(head) * use.head.line
-	if len(head) > 0 {
+	legend := image.Pt(0, gap)
+	if l := s.Legend; l != nil {
+		legend.X = width - gap - l.Bar.Bounds().Dx() - 2*above - use.text.width(l.Low) - use.text.width(l.High)
+		if last := len(head) - 1; last < 0 || gap+use.head.width(head[last])+2*gap > legend.X {
+			legend.Y = y
+			y += use.text.line
+		} else {
+			legend.Y = gap + last*use.head.line + use.head.ascent - use.text.ascent
+		}
+	}
+	if y > gap {
 		y += gap
 	}
 	for i, row := range s.Rows {
@@ -185,6 +202,9 @@ func (s Sheet) Draw() (*image.RGBA, error) {
 	for i, line := range head {
 		use.head.write(dst, gap, gap+i*use.head.line, line, color.Black)
 	}
+	if l := s.Legend; l != nil {
+		l.draw(dst, legend, use.text)
+	}
 	for i, row := range s.Rows {
 		for j, c := range row {
 			x, y := gap+j*(cell.X+gap), rows[i].y
@@ -204,4 +224,14 @@ func (s Sheet) Draw() (*image.RGBA, error) {
 		}
 	}
 	return dst, nil
+}
+
+// draw draws the legend from its upper left corner on.
+func (l *Legend) draw(dst draw.Image, at image.Point, s style) {
+	s.write(dst, at.X, at.Y, l.Low, color.Gray{70})
+	x := at.X + s.width(l.Low) + above
+	b := l.Bar.Bounds()
+	y := at.Y + (s.line-b.Dy())/2
+	draw.Draw(dst, image.Rect(x, y, x+b.Dx(), y+b.Dy()), l.Bar, b.Min, draw.Src)
+	s.write(dst, x+b.Dx()+above, at.Y, l.High, color.Gray{70})
 }

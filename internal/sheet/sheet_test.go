@@ -107,3 +107,33 @@ func TestRefused(t *testing.T) {
 		t.Error("text is taken for a font")
 	}
 }
+
+// The legend stands at the right of the title where there is room, else below it.
+func TestLegend(t *testing.T) {
+	red := color.RGBA{255, 0, 0, 255}
+	legend := &Legend{Bar: plain(30, 8, red), Low: "0", High: "most"}
+	heights := map[string]int{}
+	for _, title := range []string{"", "x", "a title that needs all of the width"} {
+		m, err := Sheet{Title: title, Legend: legend, Rows: [][]Cell{{{Image: plain(300, 30, color.Black)}}}}.Draw()
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for i := 0; i < len(m.Pix); i += 4 {
+			if [4]uint8(m.Pix[i:i+4]) == [4]uint8{255, 0, 0, 255} {
+				n++
+			}
+		}
+		if n != 30*8 {
+			t.Errorf("title %q: %d pixels of the bar are seen, want %d", title, n, 30*8)
+		}
+		heights[title] = m.Rect.Dy()
+	}
+	s, err := styles()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := heights["a title that needs all of the width"]-heights["x"], s.text.line; got != want {
+		t.Errorf("a long title makes the sheet %d pixels higher, want %d", got, want)
+	}
+}
