@@ -38,10 +38,15 @@ the first provider's median over this one's (ratio: above 1 means that this one 
 With --profile the model runs in this process instead, and the table has the median time of each layer, its
 share, the algorithm and the GFLOP/s (two operations a multiply-add), then the sums by operator and algorithm.
 
+With --train a run is a step of training on random images: the network is cut and given a head as finetune does
+it, the frozen part runs, and the rest learns. The cached column is a step on activations that the frozen part has
+computed before, as finetune takes it from the second epoch on.
+
    onnxcnn bench resnet50.onnx --batch 8
    onnxcnn bench resnet50.onnx --batch 8 --profile
-   onnxcnn bench resnet50.onnx --batch 1,8 --provider native,ort --threads 2 --json`,
-		Flags: []cli.Flag{
+   onnxcnn bench resnet50.onnx --batch 1,8 --provider native,ort --threads 2 --json
+   onnxcnn bench vgg16.onnx --train --unfreeze-from 10 --input-size 150 --batch 16 --head 256,relu --pool flatten --loss bce`,
+		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "batch", Value: "1", Usage: "images a run: `N`, or several numbers with commas between"},
 			&cli.IntFlag{Name: "runs", Value: 7, Usage: "measure `N` runs after the first"},
 			inputFlag(),
@@ -50,7 +55,7 @@ share, the algorithm and the GFLOP/s (two operations a multiply-add), then the s
 			threadsFlag(), seedFlag(), quietFlag(), jsonFlag(),
 			&cli.BoolFlag{Name: "profile", Usage: "print how the engine's own time divides between the layers"},
 			&cli.BoolFlag{Name: "worker", Hidden: true},
-		},
+		}, benchTrainFlags()...),
 		Action: runBench,
 	}
 }
@@ -69,6 +74,8 @@ type benchResult struct {
 	Rate     float64 `json:"images_per_s"`
 	Peak     float64 `json:"peak_mb,omitempty"`
 	Ratio    float64 `json:"ratio,omitempty"`
+
+	training trainingCost // with --train
 }
 
 func runBench(c *cli.Context) error {
@@ -81,6 +88,12 @@ func runBench(c *cli.Context) error {
 	}
 	batches, err := parseBatches(c.String("batch"))
 	if err != nil {
+		return err
+	}
+	if c.Bool("train") && !c.IsSet("batch") {
+		batches = []int{32}
+	}
+	if err := checkTrainFlags(c); err != nil {
 		return err
 	}
 	if c.Bool("worker") {
@@ -111,7 +124,10 @@ func runBench(c *cli.Context) error {
 		}
 		all = append(all, res...)
 	}
-	if c.Bool("json") {
+	switch {
+	case c.Bool("train"):
+		return printTraining(c, all)
+	case c.Bool("json"):
 		return printJSON(c, all)
 	}
 	return printBench(c.App.Writer, all)
@@ -161,7 +177,8 @@ type (
 		Threads int     `json:"threads"`
 	}
 	workerDone struct {
-		Peak float64 `json:"peak_mb"`
+		Peak     float64      `json:"peak_mb"`
+		Training trainingCost `json:"training"`
 	}
 )
 
@@ -190,6 +207,7 @@ func compare(c *cli.Context, path string, batch int, providers []string) ([]benc
 		for _, in := range c.StringSlice("input") {
 			args = append(args, "--input", in)
 		}
+		args = append(args, trainArgs(c)...)
 		w := &worker{cmd: exec.CommandContext(ctx, exe, append(args, "--", path)...)}
 		w.cmd.Stderr = &w.said
 		if w.in, err = w.cmd.StdinPipe(); err != nil {
@@ -234,7 +252,7 @@ func compare(c *cli.Context, path string, batch int, providers []string) ([]benc
 		}
 		slices.Sort(w.times)
 		r := benchResult{Model: path, Provider: providers[i], Batch: batch, Threads: w.ready.Threads, Runs: len(w.times),
-			Open: w.ready.Open, First: w.ready.First, Median: median(w.times), Min: w.times[0], Peak: done.Peak}
+			Open: w.ready.Open, First: w.ready.First, Median: median(w.times), Min: w.times[0], Peak: done.Peak, training: done.Training}
 		r.Rate = float64(batch) / r.Median
 		all = append(all, r)
 		if len(workers) > 1 {
@@ -265,6 +283,13 @@ func median(sorted []float64) float64 {
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
+// measured is what a worker measures.
+type measured struct {
+	run   func() error
+	done  func() (trainingCost, error) // what there is to tell at the end; may be nil
+	close func() error
+}
+
 // benchWorker is the measuring process.
 func benchWorker(c *cli.Context, path string, batch int) error {
 	out := json.NewEncoder(c.App.Writer)
@@ -274,25 +299,19 @@ func benchWorker(c *cli.Context, path string, batch int) error {
 		return err
 	}
 	defer m.Close()
-	shapes, err := benchShapes(c, m, batch)
+	prepare := benchInference
+	if c.Bool("train") {
+		prepare = benchTraining
+	}
+	work, err := prepare(c, m, batch)
 	if err != nil {
 		return err
 	}
-	opts := engineOptions(c)
-	s, err := backend.Open(m, opts)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
+	defer work.close()
 	ready := workerReady{Open: time.Since(start).Seconds(), Threads: threadsOf(c.Int("threads"))}
-	inputs := map[string]*onnx.Tensor{}
-	r := rand.New(rand.NewPCG(uint64(c.Int64("seed")), 1))
-	for _, v := range s.Inputs() {
-		inputs[v.Name] = randomTensor(r, v.Type.Elem, shapes[v.Name])
-	}
 	run := func() (float64, error) {
 		start := time.Now()
-		_, err := s.Run(c.Context, inputs)
+		err := work.run()
 		return time.Since(start).Seconds(), err
 	}
 	if ready.First, err = run(); err != nil {
@@ -313,7 +332,34 @@ func benchWorker(c *cli.Context, path string, batch int) error {
 			return err
 		}
 	}
-	return out.Encode(workerDone{Peak: float64(peakMemory()) / (1 << 20)})
+	last := workerDone{Peak: float64(peakMemory()) / (1 << 20)}
+	if work.done != nil {
+		if last.Training, err = work.done(); err != nil {
+			return err
+		}
+	}
+	return out.Encode(last)
+}
+
+// benchInference prepares runs of a model on random numbers.
+func benchInference(c *cli.Context, m *onnx.Model, batch int) (*measured, error) {
+	shapes, err := benchShapes(c, m, batch)
+	if err != nil {
+		return nil, err
+	}
+	s, err := backend.Open(m, engineOptions(c))
+	if err != nil {
+		return nil, err
+	}
+	inputs := map[string]*onnx.Tensor{}
+	r := rand.New(rand.NewPCG(uint64(c.Int64("seed")), 1))
+	for _, v := range s.Inputs() {
+		inputs[v.Name] = randomTensor(r, v.Type.Elem, shapes[v.Name])
+	}
+	return &measured{close: s.Close, run: func() error {
+		_, err := s.Run(c.Context, inputs)
+		return err
+	}}, nil
 }
 
 // benchShapes returns the shape of every input: what --input says, else what the model declares, with the batch in
