@@ -9,8 +9,9 @@ FUZZTIME ?= 20s
 MODEL     ?=
 MODELS    ?=
 PROVIDERS ?= native
+TORCH_PYTHON ?= python3
 
-.PHONY: all build test race demo bench bench-kernels conformance generate lint fuzz cover cross test-arm64 examples clean
+.PHONY: all build test race demo bench bench-train bench-kernels conformance generate lint fuzz cover cross test-arm64 examples clean
 
 all: build
 
@@ -34,6 +35,10 @@ ifeq ($(MODEL),)
 else
 	$(GO) run ./cmd/onnxcnn bench --provider $(PROVIDERS) $(MODEL)
 endif
+
+# Steps of training beside PyTorch, which TORCH_PYTHON has; writes docs/training.md.
+bench-train:
+	$(GO) run ./scripts/bench -train -runs 5 -models '$(MODELS)' -python '$(TORCH_PYTHON)'
 
 bench-kernels:
 	$(GO) test -run '^$$' -bench . -benchtime 200ms ./internal/...

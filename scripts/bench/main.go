@@ -1,9 +1,9 @@
 // Command bench measures the networks of a folder, the native engine beside ONNX Runtime, prints the table and writes
-// it to docs/benchmarks.md with a description of the machine. It is what "make bench" runs, in the repository's root.
+// it to docs/benchmarks.md with a description of the machine. With -train it measures steps of training beside PyTorch,
+// and writes docs/training.md. "make bench" and "make bench-train" run it, in the repository's root.
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -24,9 +24,22 @@ func main() {
 	models := flag.String("models", "", "folder with .onnx files; default: the cache of the tests' reference models")
 	runs := flag.Int("runs", 9, "runs of each")
 	threads := flag.Int("threads", 2, "threads")
-	out := flag.String("o", filepath.Join("docs", "benchmarks.md"), "file to write")
+	out := flag.String("o", "", "file to write; default: docs/benchmarks.md, with -train docs/training.md")
+	train := flag.Bool("train", false, "measure steps of training beside PyTorch")
+	t := torch{}
+	flag.StringVar(&t.script, "against", filepath.Join("..", "shared", "tools", "torch_bench.py"), "with -train: PyTorch's side")
+	flag.StringVar(&t.python, "python", "python3", "with -train: what runs it")
+	flag.IntVar(&t.rounds, "rounds", 3, "with -train: turns of each program")
 	flag.Parse()
-	if err := run(*models, *runs, *threads, *out); err != nil {
+	dir, err := modelFolder(*models)
+	switch {
+	case err != nil:
+	case *train:
+		err = write(*out, "training.md", func(b *strings.Builder, exe string) error { return t.measure(b, exe, dir, *runs, *threads) })
+	default:
+		err = write(*out, "benchmarks.md", func(b *strings.Builder, exe string) error { return inference(b, exe, dir, *runs, *threads) })
+	}
+	if err != nil {
 		log.Fatal("bench: ", err)
 	}
 }
@@ -41,17 +54,19 @@ type result struct {
 	Peak     float64 `json:"peak_mb"`
 }
 
-func run(dir string, runs, threads int, out string) error {
-	if dir == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			return err
-		}
-		dir = filepath.Join(cache, "onnxcnn-ref")
+// modelFolder returns the folder of the networks.
+func modelFolder(dir string) (string, error) {
+	if dir != "" {
+		return dir, nil
 	}
-	paths, err := networks(dir)
-	if err != nil {
-		return err
+	cache, err := os.UserCacheDir()
+	return filepath.Join(cache, "onnxcnn-ref"), err
+}
+
+// write builds onnxcnn, has it measured, and writes what the measuring says, to a file in docs unless another is given.
+func write(out, name string, measure func(b *strings.Builder, exe string) error) error {
+	if out == "" {
+		out = filepath.Join("docs", name)
 	}
 	tmp, err := os.MkdirTemp("", "onnxcnn-bench-")
 	if err != nil {
@@ -65,19 +80,37 @@ func run(dir string, runs, threads int, out string) error {
 		return fmt.Errorf("building onnxcnn: %w", err)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Benchmarks\n\nWritten by `make bench`: %d threads, medians of %d runs, each after one that is not counted, the two programs taking turns.\n", threads, runs)
-	fmt.Fprintf(&b, "Ratios are those of onnxcnn to ONNX Runtime: below 1, onnxcnn is faster or needs less.\n\n%s\n", machine())
-	fmt.Fprintf(&b, "| network | batch | onnxcnn ms | ONNX Runtime ms | open and first run, ratio | peak memory, ratio | time, ratio |\n")
-	fmt.Fprintf(&b, "| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n")
-	fmt.Print(b.String())
+	if err := measure(&b, exe); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(out, []byte(b.String()), 0o644)
+}
+
+// say prints a piece of what is written.
+func say(b *strings.Builder, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	fmt.Print(text)
+	b.WriteString(text)
+}
+
+// inference measures the networks of a folder beside ONNX Runtime.
+func inference(b *strings.Builder, exe, dir string, runs, threads int) error {
+	paths, err := networks(dir)
+	if err != nil {
+		return err
+	}
+	say(b, "# Benchmarks\n\nWritten by `make bench`: %d threads, medians of %d runs, each after one that is not counted, the two programs taking turns.\n", threads, runs)
+	say(b, "Ratios are those of onnxcnn to ONNX Runtime%s: below 1, onnxcnn is faster or needs less.\n\n%s\n", ortVersion(), machine())
+	say(b, "| network | batch | onnxcnn ms | ONNX Runtime ms | open and first run, ratio | peak memory, ratio | time, ratio |\n")
+	say(b, "| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n")
 	for _, p := range paths {
-		cmd := exec.Command(exe, "bench", "--json", "--batch", "1,8", "--provider", "native,ort",
+		data, err := output(exe, "bench", "--json", "--batch", "1,8", "--provider", "native,ort",
 			"--threads", strconv.Itoa(threads), "--runs", strconv.Itoa(runs), "--", p)
-		var said bytes.Buffer
-		cmd.Stderr = &said
-		data, err := cmd.Output()
 		if err != nil {
-			return fmt.Errorf("%s: %w: %s", filepath.Base(p), err, strings.TrimSpace(said.String()))
+			return err
 		}
 		var all []result
 		if err := json.Unmarshal(data, &all); err != nil {
@@ -85,16 +118,11 @@ func run(dir string, runs, threads int, out string) error {
 		}
 		for i := 0; i+1 < len(all); i += 2 {
 			n, o := all[i], all[i+1]
-			line := fmt.Sprintf("| %s | %d | %.1f | %.1f | %.2f | %.2f | %.2f |\n", strings.TrimSuffix(filepath.Base(p), ".onnx"), n.Batch,
+			say(b, "| %s | %d | %.1f | %.1f | %.2f | %.2f | %.2f |\n", strings.TrimSuffix(filepath.Base(p), ".onnx"), n.Batch,
 				n.Median*1e3, o.Median*1e3, (n.Open+n.First)/(o.Open+o.First), n.Peak/o.Peak, n.Median/o.Median)
-			fmt.Print(line)
-			b.WriteString(line)
 		}
 	}
-	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
-		return err
-	}
-	return os.WriteFile(out, []byte(b.String()), 0o644)
+	return nil
 }
 
 // networks lists the .onnx files below a folder, one of each name, without those that keep batch normalisation apart.
@@ -150,14 +178,14 @@ func machine() string {
 		fmt.Fprintf(&b, "- Load when it began: %s\n", strings.Fields(string(load))[0])
 	}
 	fmt.Fprintf(&b, "- %s/%s, %s\n", runtime.GOOS, runtime.GOARCH, runtime.Version())
-	if v := ortVersion(); v != "" {
-		fmt.Fprintf(&b, "- ONNX Runtime %s\n", v)
-	}
 	return b.String()
 }
 
 // ortVersion reads the version that scripts/get_ort.sh installs.
 func ortVersion() string {
 	script, _ := os.ReadFile(filepath.Join("scripts", "get_ort.sh"))
-	return string(regexp.MustCompile(`\d+\.\d+\.\d+`).Find(script))
+	if v := regexp.MustCompile(`\d+\.\d+\.\d+`).Find(script); v != nil {
+		return " " + string(v)
+	}
+	return ""
 }
