@@ -17,15 +17,17 @@ type fuser struct {
 	hints map[string]op.Info
 }
 
-// fuse joins nodes into fewer, in two walks: transpositions go as far down as they can and cancel; then convolutions and
-// matrix products take in the padding before them and what follows them (batch normalisation, factors and terms, a
-// residual, an activation). hints has example shapes. It reports whether anything changed.
+// fuse joins nodes into fewer, in three walks: what exporters write in many nodes becomes one; transpositions go as far
+// down as they can and cancel; then convolutions and matrix products take in the padding before them and what follows
+// them (batch normalisation, factors and terms, a residual, an activation). hints has example shapes. It reports whether
+// anything changed.
 func (w *work) fuse(hints map[string]op.Info) bool {
 	if hints == nil {
 		hints = map[string]op.Info{}
 	}
-	changed := w.rewriteNodes(hints, (*fuser).pushTranspose, (*fuser).mergeTransposes)
-	if changed {
+	changed := w.rewriteNodes(hints, (*fuser).layerNorm, (*fuser).gelu)
+	if w.rewriteNodes(hints, (*fuser).pushTranspose, (*fuser).firstChannels, (*fuser).mergeTransposes) {
+		changed = true
 		w.dropIdentities()
 		w.prune()
 	}

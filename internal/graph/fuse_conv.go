@@ -72,7 +72,7 @@ func (f *fuser) addResidual(i int) bool {
 // activate puts an activation into the convolution before it.
 func (f *fuser) activate(i int) bool {
 	n := f.nodes[i]
-	if !isONNX(n.Domain) || len(n.Inputs) == 0 || len(n.Outputs) != 1 {
+	if !isONNX(n.Domain) && n.Domain != microsoft || len(n.Inputs) == 0 || len(n.Outputs) != 1 {
 		return false
 	}
 	params, ok := f.activation(n)
@@ -135,6 +135,9 @@ func (f *fuser) activation(n *onnx.Node) ([]float32, bool) {
 	switch n.OpType {
 	case "Relu", "Sigmoid", "Tanh", "HardSwish":
 		return nil, true
+	case "Gelu":
+		a := n.Attr("approximate")
+		return nil, a == nil || string(a.S) == "none"
 	case "LeakyRelu":
 		return []float32{floatOf(n, "alpha", 0.01)}, true
 	case "HardSigmoid":

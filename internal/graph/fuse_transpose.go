@@ -44,7 +44,7 @@ func (f *fuser) transposed(value string) (*onnx.Node, int) {
 // order, as TensorFlow has it, transpositions so come to stand side by side.
 func (f *fuser) pushTranspose(i int) bool {
 	n := f.nodes[i]
-	if !isONNX(n.Domain) || len(n.Inputs) == 0 || len(n.Outputs) != 1 {
+	if !isONNX(n.Domain) && n.Domain != microsoft || len(n.Inputs) == 0 || len(n.Outputs) != 1 {
 		return false
 	}
 	if unary[n.OpType] {
@@ -85,6 +85,9 @@ func (f *fuser) pushTranspose(i int) bool {
 // swap puts node i, with these inputs, in the place of the Transpose t, and t in the place of node i.
 func (f *fuser) swap(i int, t *onnx.Node, at int, inputs []string) bool {
 	n := *f.nodes[i]
+	if f.newest[f.nodes[i]] {
+		f.newest[&n] = true
+	}
 	tr := *t
 	n.Inputs = inputs
 	n.Outputs = []string{f.fresh(f.nodes[i].Outputs[0] + "_moved")}

@@ -1493,60 +1493,62 @@ TEXT ·avx2Slide3Stride1(SB), NOSPLIT, $0-8
 	VBROADCASTSS 64(AX), Y1
 	SHLQ         $0x02, BX
 	SHLQ         $0x02, SI
-	MOVQ         DI, R8
-	IMULQ        SI, R8
-	ADDQ         CX, R8
-	SUBQ         $0x20, R8
-	MOVQ         BX, R11
-	IMUL3Q       $0x01, R11, R11
+	MOVQ         SI, R8
+	SHRQ         $0x02, R8
+	MOVQ         DI, R9
+	IMULQ        SI, R9
+	ADDQ         CX, R9
+	SUBQ         $0x20, R9
+	MOVQ         BX, R12
+	IMUL3Q       $0x01, R12, R12
 	CMPQ         DI, $0x04
 	JL           single
 
 blocks:
-	XORQ R9, R9
+	XORQ R10, R10
 
 columns4:
 	VBROADCASTSS 56(AX), Y2
 	VBROADCASTSS 56(AX), Y3
 	VBROADCASTSS 56(AX), Y4
 	VBROADCASTSS 56(AX), Y5
-	MOVQ         40(AX), R13
-	MOVQ         48(AX), R14
-	MOVQ         $0x00000003, R12
+	MOVQ         40(AX), R14
+	MOVQ         48(AX), R15
+	MOVQ         $0x00000003, R13
 
 taps4:
-	MOVQ         (R14), R10
-	LEAQ         (DX)(R10*4), R10
-	ADDQ         R9, R10
-	VBROADCASTSS (R13), Y6
-	VBROADCASTSS 12(R13), Y7
-	VBROADCASTSS 24(R13), Y8
-	VMOVUPS      (R10), Y9
-	ADDQ         BX, R10
+	MOVQ         (R15), R11
+	LEAQ         (DX)(R11*4), R11
+	ADDQ         R10, R11
+	VBROADCASTSS (R14), Y6
+	VBROADCASTSS 12(R14), Y7
+	VBROADCASTSS 24(R14), Y8
+	VMOVUPS      (R11), Y9
+	ADDQ         BX, R11
 	VFMADD231PS  Y9, Y6, Y2
-	VMOVUPS      (R10), Y9
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y9
+	ADDQ         BX, R11
 	VFMADD231PS  Y9, Y7, Y2
 	VFMADD231PS  Y9, Y6, Y3
-	VMOVUPS      (R10), Y9
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y9
+	ADDQ         BX, R11
 	VFMADD231PS  Y9, Y8, Y2
 	VFMADD231PS  Y9, Y7, Y3
 	VFMADD231PS  Y9, Y6, Y4
-	VMOVUPS      (R10), Y9
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y9
+	ADDQ         BX, R11
 	VFMADD231PS  Y9, Y8, Y3
 	VFMADD231PS  Y9, Y7, Y4
 	VFMADD231PS  Y9, Y6, Y5
-	VMOVUPS      (R10), Y6
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y6
+	ADDQ         BX, R11
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y6, Y7, Y5
-	VMOVUPS      (R10), Y6
+	VMOVUPS      (R11), Y6
 	VFMADD231PS  Y6, Y8, Y5
-	ADDQ         $0x04, R13
-	ADDQ         $0x08, R14
-	DECQ         R12
+	ADDQ         $0x04, R14
+	ADDQ         $0x08, R15
+	DECQ         R13
 	JNZ          taps4
 	VMAXPS       Y2, Y0, Y2
 	VMINPS       Y2, Y1, Y2
@@ -1556,157 +1558,162 @@ taps4:
 	VMINPS       Y4, Y1, Y4
 	VMAXPS       Y5, Y0, Y5
 	VMINPS       Y5, Y1, Y5
-	LEAQ         (CX)(R9*1), R10
+	LEAQ         (CX)(R10*1), R11
 	CMPQ         SI, $0x00000020
 	JL           narrow4
-	VMOVUPS      Y2, (R10)
-	ADDQ         SI, R10
-	VMOVUPS      Y3, (R10)
-	ADDQ         SI, R10
-	VMOVUPS      Y4, (R10)
-	ADDQ         SI, R10
-	VMOVUPS      Y5, (R10)
-	ADDQ         $0x20, R9
-	LEAQ         32(R9), R10
-	CMPQ         R10, SI
+	VMOVUPS      Y2, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y4, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y5, (R11)
+	ADDQ         $0x20, R10
+	LEAQ         32(R10), R11
+	CMPQ         R11, SI
 	JLE          columns4
-	CMPQ         R9, SI
+	CMPQ         R10, SI
 	JGE          done4
-	MOVQ         SI, R9
-	SUBQ         $0x20, R9
+	MOVQ         SI, R10
+	SUBQ         $0x20, R10
 	JMP          columns4
 
 narrow4:
-	CMPQ    R10, R8
+	CMPQ    R11, R9
 	JG      narrow4_0
-	VMOVUPS Y2, (R10)
+	VMOVUPS Y2, (R11)
 	JMP     narrow4_0end
 
 narrow4_0:
-	LEAQ       avx2ones<>+0(SB), R9
-	SUBQ       SI, R9
-	VMOVUPS    32(R9), Y6
-	VMASKMOVPS Y2, Y6, (R10)
+	LEAQ       avx2ones<>+0(SB), R10
+	MOVQ       R8, R13
+	NEGQ       R13
+	VMOVUPS    32(R10)(R13*4), Y6
+	VMASKMOVPS Y2, Y6, (R11)
 
 narrow4_0end:
-	ADDQ    SI, R10
-	CMPQ    R10, R8
+	ADDQ    SI, R11
+	CMPQ    R11, R9
 	JG      narrow4_1
-	VMOVUPS Y3, (R10)
+	VMOVUPS Y3, (R11)
 	JMP     narrow4_1end
 
 narrow4_1:
-	LEAQ       avx2ones<>+0(SB), R9
-	SUBQ       SI, R9
-	VMOVUPS    32(R9), Y2
-	VMASKMOVPS Y3, Y2, (R10)
+	LEAQ       avx2ones<>+0(SB), R10
+	MOVQ       R8, R13
+	NEGQ       R13
+	VMOVUPS    32(R10)(R13*4), Y2
+	VMASKMOVPS Y3, Y2, (R11)
 
 narrow4_1end:
-	ADDQ    SI, R10
-	CMPQ    R10, R8
+	ADDQ    SI, R11
+	CMPQ    R11, R9
 	JG      narrow4_2
-	VMOVUPS Y4, (R10)
+	VMOVUPS Y4, (R11)
 	JMP     narrow4_2end
 
 narrow4_2:
-	LEAQ       avx2ones<>+0(SB), R9
-	SUBQ       SI, R9
-	VMOVUPS    32(R9), Y2
-	VMASKMOVPS Y4, Y2, (R10)
+	LEAQ       avx2ones<>+0(SB), R10
+	MOVQ       R8, R13
+	NEGQ       R13
+	VMOVUPS    32(R10)(R13*4), Y2
+	VMASKMOVPS Y4, Y2, (R11)
 
 narrow4_2end:
-	ADDQ    SI, R10
-	CMPQ    R10, R8
+	ADDQ    SI, R11
+	CMPQ    R11, R9
 	JG      narrow4_3
-	VMOVUPS Y5, (R10)
+	VMOVUPS Y5, (R11)
 	JMP     narrow4_3end
 
 narrow4_3:
-	LEAQ       avx2ones<>+0(SB), R9
-	SUBQ       SI, R9
-	VMOVUPS    32(R9), Y2
-	VMASKMOVPS Y5, Y2, (R10)
+	LEAQ       avx2ones<>+0(SB), R10
+	MOVQ       R8, R13
+	NEGQ       R13
+	VMOVUPS    32(R10)(R13*4), Y2
+	VMASKMOVPS Y5, Y2, (R11)
 
 narrow4_3end:
 done4:
 	SUBQ $0x04, DI
 	JZ   end
-	MOVQ $0x00000004, R9
-	CMPQ DI, R9
+	MOVQ $0x00000004, R10
+	CMPQ DI, R10
 	JGE  whole
-	MOVQ DI, R9
+	MOVQ DI, R10
 	MOVQ $0x00000004, DI
 
 whole:
-	MOVQ  R9, R10
-	IMULQ SI, R10
-	ADDQ  R10, CX
-	IMULQ R11, R9
-	ADDQ  R9, DX
+	MOVQ  R10, R11
+	IMULQ SI, R11
+	ADDQ  R11, CX
+	IMULQ R12, R10
+	ADDQ  R10, DX
 	JMP   blocks
 
 single:
 	TESTQ DI, DI
 	JZ    end
-	XORQ  R9, R9
+	XORQ  R10, R10
 
 columns1:
 	VBROADCASTSS 56(AX), Y2
-	MOVQ         40(AX), R13
-	MOVQ         48(AX), R14
-	MOVQ         $0x00000003, R12
+	MOVQ         40(AX), R14
+	MOVQ         48(AX), R15
+	MOVQ         $0x00000003, R13
 
 taps1:
-	MOVQ         (R14), R10
-	LEAQ         (DX)(R10*4), R10
-	ADDQ         R9, R10
-	VBROADCASTSS (R13), Y3
-	VBROADCASTSS 12(R13), Y4
-	VBROADCASTSS 24(R13), Y5
-	VMOVUPS      (R10), Y6
-	ADDQ         BX, R10
+	MOVQ         (R15), R11
+	LEAQ         (DX)(R11*4), R11
+	ADDQ         R10, R11
+	VBROADCASTSS (R14), Y3
+	VBROADCASTSS 12(R14), Y4
+	VBROADCASTSS 24(R14), Y5
+	VMOVUPS      (R11), Y6
+	ADDQ         BX, R11
 	VFMADD231PS  Y6, Y3, Y2
-	VMOVUPS      (R10), Y3
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y3
+	ADDQ         BX, R11
 	VFMADD231PS  Y3, Y4, Y2
-	VMOVUPS      (R10), Y3
+	VMOVUPS      (R11), Y3
 	VFMADD231PS  Y3, Y5, Y2
-	ADDQ         $0x04, R13
-	ADDQ         $0x08, R14
-	DECQ         R12
+	ADDQ         $0x04, R14
+	ADDQ         $0x08, R15
+	DECQ         R13
 	JNZ          taps1
 	VMAXPS       Y2, Y0, Y2
 	VMINPS       Y2, Y1, Y2
-	LEAQ         (CX)(R9*1), R10
+	LEAQ         (CX)(R10*1), R11
 	CMPQ         SI, $0x00000020
 	JL           narrow1
-	VMOVUPS      Y2, (R10)
-	ADDQ         $0x20, R9
-	LEAQ         32(R9), R10
-	CMPQ         R10, SI
+	VMOVUPS      Y2, (R11)
+	ADDQ         $0x20, R10
+	LEAQ         32(R10), R11
+	CMPQ         R11, SI
 	JLE          columns1
-	CMPQ         R9, SI
+	CMPQ         R10, SI
 	JGE          done1
-	MOVQ         SI, R9
-	SUBQ         $0x20, R9
+	MOVQ         SI, R10
+	SUBQ         $0x20, R10
 	JMP          columns1
 
 narrow1:
-	CMPQ    R10, R8
+	CMPQ    R11, R9
 	JG      narrow1_0
-	VMOVUPS Y2, (R10)
+	VMOVUPS Y2, (R11)
 	JMP     narrow1_0end
 
 narrow1_0:
-	LEAQ       avx2ones<>+0(SB), R9
-	SUBQ       SI, R9
-	VMOVUPS    32(R9), Y3
-	VMASKMOVPS Y2, Y3, (R10)
+	LEAQ       avx2ones<>+0(SB), R10
+	MOVQ       R8, R13
+	NEGQ       R13
+	VMOVUPS    32(R10)(R13*4), Y3
+	VMASKMOVPS Y2, Y3, (R11)
 
 narrow1_0end:
 done1:
 	ADDQ SI, CX
-	ADDQ R11, DX
+	ADDQ R12, DX
 	DECQ DI
 	JMP  single
 
@@ -1745,66 +1752,68 @@ TEXT ·avx2Slide3Stride2(SB), NOSPLIT, $0-8
 	VBROADCASTSS 64(AX), Y1
 	SHLQ         $0x02, BX
 	SHLQ         $0x02, SI
-	MOVQ         DI, R8
-	IMULQ        SI, R8
-	ADDQ         CX, R8
-	SUBQ         $0x20, R8
-	MOVQ         BX, R11
-	IMUL3Q       $0x02, R11, R11
+	MOVQ         SI, R8
+	SHRQ         $0x02, R8
+	MOVQ         DI, R9
+	IMULQ        SI, R9
+	ADDQ         CX, R9
+	SUBQ         $0x20, R9
+	MOVQ         BX, R12
+	IMUL3Q       $0x02, R12, R12
 	CMPQ         DI, $0x04
 	JL           single
 
 blocks:
-	XORQ R9, R9
+	XORQ R10, R10
 
 columns4:
 	VBROADCASTSS 56(AX), Y2
 	VBROADCASTSS 56(AX), Y3
 	VBROADCASTSS 56(AX), Y4
 	VBROADCASTSS 56(AX), Y5
-	MOVQ         40(AX), R13
-	MOVQ         48(AX), R14
-	MOVQ         $0x00000003, R12
+	MOVQ         40(AX), R14
+	MOVQ         48(AX), R15
+	MOVQ         $0x00000003, R13
 
 taps4:
-	MOVQ         (R14), R10
-	LEAQ         (DX)(R10*4), R10
-	ADDQ         R9, R10
-	VBROADCASTSS (R13), Y6
-	VBROADCASTSS 12(R13), Y7
-	VBROADCASTSS 24(R13), Y8
-	VMOVUPS      (R10), Y9
-	ADDQ         BX, R10
+	MOVQ         (R15), R11
+	LEAQ         (DX)(R11*4), R11
+	ADDQ         R10, R11
+	VBROADCASTSS (R14), Y6
+	VBROADCASTSS 12(R14), Y7
+	VBROADCASTSS 24(R14), Y8
+	VMOVUPS      (R11), Y9
+	ADDQ         BX, R11
 	VFMADD231PS  Y9, Y6, Y2
-	VMOVUPS      (R10), Y9
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y9
+	ADDQ         BX, R11
 	VFMADD231PS  Y9, Y7, Y2
-	VMOVUPS      (R10), Y9
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y9
+	ADDQ         BX, R11
 	VFMADD231PS  Y9, Y8, Y2
 	VFMADD231PS  Y9, Y6, Y3
-	VMOVUPS      (R10), Y9
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y9
+	ADDQ         BX, R11
 	VFMADD231PS  Y9, Y7, Y3
-	VMOVUPS      (R10), Y9
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y9
+	ADDQ         BX, R11
 	VFMADD231PS  Y9, Y8, Y3
 	VFMADD231PS  Y9, Y6, Y4
-	VMOVUPS      (R10), Y9
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y9
+	ADDQ         BX, R11
 	VFMADD231PS  Y9, Y7, Y4
-	VMOVUPS      (R10), Y9
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y9
+	ADDQ         BX, R11
 	VFMADD231PS  Y9, Y8, Y4
 	VFMADD231PS  Y9, Y6, Y5
-	VMOVUPS      (R10), Y6
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y6
+	ADDQ         BX, R11
 	VFMADD231PS  Y6, Y7, Y5
-	VMOVUPS      (R10), Y6
+	VMOVUPS      (R11), Y6
 	VFMADD231PS  Y6, Y8, Y5
-	ADDQ         $0x04, R13
-	ADDQ         $0x08, R14
-	DECQ         R12
+	ADDQ         $0x04, R14
+	ADDQ         $0x08, R15
+	DECQ         R13
 	JNZ          taps4
 	VMAXPS       Y2, Y0, Y2
 	VMINPS       Y2, Y1, Y2
@@ -1814,157 +1823,162 @@ taps4:
 	VMINPS       Y4, Y1, Y4
 	VMAXPS       Y5, Y0, Y5
 	VMINPS       Y5, Y1, Y5
-	LEAQ         (CX)(R9*1), R10
+	LEAQ         (CX)(R10*1), R11
 	CMPQ         SI, $0x00000020
 	JL           narrow4
-	VMOVUPS      Y2, (R10)
-	ADDQ         SI, R10
-	VMOVUPS      Y3, (R10)
-	ADDQ         SI, R10
-	VMOVUPS      Y4, (R10)
-	ADDQ         SI, R10
-	VMOVUPS      Y5, (R10)
-	ADDQ         $0x20, R9
-	LEAQ         32(R9), R10
-	CMPQ         R10, SI
+	VMOVUPS      Y2, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y4, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y5, (R11)
+	ADDQ         $0x20, R10
+	LEAQ         32(R10), R11
+	CMPQ         R11, SI
 	JLE          columns4
-	CMPQ         R9, SI
+	CMPQ         R10, SI
 	JGE          done4
-	MOVQ         SI, R9
-	SUBQ         $0x20, R9
+	MOVQ         SI, R10
+	SUBQ         $0x20, R10
 	JMP          columns4
 
 narrow4:
-	CMPQ    R10, R8
+	CMPQ    R11, R9
 	JG      narrow4_0
-	VMOVUPS Y2, (R10)
+	VMOVUPS Y2, (R11)
 	JMP     narrow4_0end
 
 narrow4_0:
-	LEAQ       avx2ones<>+0(SB), R9
-	SUBQ       SI, R9
-	VMOVUPS    32(R9), Y6
-	VMASKMOVPS Y2, Y6, (R10)
+	LEAQ       avx2ones<>+0(SB), R10
+	MOVQ       R8, R13
+	NEGQ       R13
+	VMOVUPS    32(R10)(R13*4), Y6
+	VMASKMOVPS Y2, Y6, (R11)
 
 narrow4_0end:
-	ADDQ    SI, R10
-	CMPQ    R10, R8
+	ADDQ    SI, R11
+	CMPQ    R11, R9
 	JG      narrow4_1
-	VMOVUPS Y3, (R10)
+	VMOVUPS Y3, (R11)
 	JMP     narrow4_1end
 
 narrow4_1:
-	LEAQ       avx2ones<>+0(SB), R9
-	SUBQ       SI, R9
-	VMOVUPS    32(R9), Y2
-	VMASKMOVPS Y3, Y2, (R10)
+	LEAQ       avx2ones<>+0(SB), R10
+	MOVQ       R8, R13
+	NEGQ       R13
+	VMOVUPS    32(R10)(R13*4), Y2
+	VMASKMOVPS Y3, Y2, (R11)
 
 narrow4_1end:
-	ADDQ    SI, R10
-	CMPQ    R10, R8
+	ADDQ    SI, R11
+	CMPQ    R11, R9
 	JG      narrow4_2
-	VMOVUPS Y4, (R10)
+	VMOVUPS Y4, (R11)
 	JMP     narrow4_2end
 
 narrow4_2:
-	LEAQ       avx2ones<>+0(SB), R9
-	SUBQ       SI, R9
-	VMOVUPS    32(R9), Y2
-	VMASKMOVPS Y4, Y2, (R10)
+	LEAQ       avx2ones<>+0(SB), R10
+	MOVQ       R8, R13
+	NEGQ       R13
+	VMOVUPS    32(R10)(R13*4), Y2
+	VMASKMOVPS Y4, Y2, (R11)
 
 narrow4_2end:
-	ADDQ    SI, R10
-	CMPQ    R10, R8
+	ADDQ    SI, R11
+	CMPQ    R11, R9
 	JG      narrow4_3
-	VMOVUPS Y5, (R10)
+	VMOVUPS Y5, (R11)
 	JMP     narrow4_3end
 
 narrow4_3:
-	LEAQ       avx2ones<>+0(SB), R9
-	SUBQ       SI, R9
-	VMOVUPS    32(R9), Y2
-	VMASKMOVPS Y5, Y2, (R10)
+	LEAQ       avx2ones<>+0(SB), R10
+	MOVQ       R8, R13
+	NEGQ       R13
+	VMOVUPS    32(R10)(R13*4), Y2
+	VMASKMOVPS Y5, Y2, (R11)
 
 narrow4_3end:
 done4:
 	SUBQ $0x04, DI
 	JZ   end
-	MOVQ $0x00000004, R9
-	CMPQ DI, R9
+	MOVQ $0x00000004, R10
+	CMPQ DI, R10
 	JGE  whole
-	MOVQ DI, R9
+	MOVQ DI, R10
 	MOVQ $0x00000004, DI
 
 whole:
-	MOVQ  R9, R10
-	IMULQ SI, R10
-	ADDQ  R10, CX
-	IMULQ R11, R9
-	ADDQ  R9, DX
+	MOVQ  R10, R11
+	IMULQ SI, R11
+	ADDQ  R11, CX
+	IMULQ R12, R10
+	ADDQ  R10, DX
 	JMP   blocks
 
 single:
 	TESTQ DI, DI
 	JZ    end
-	XORQ  R9, R9
+	XORQ  R10, R10
 
 columns1:
 	VBROADCASTSS 56(AX), Y2
-	MOVQ         40(AX), R13
-	MOVQ         48(AX), R14
-	MOVQ         $0x00000003, R12
+	MOVQ         40(AX), R14
+	MOVQ         48(AX), R15
+	MOVQ         $0x00000003, R13
 
 taps1:
-	MOVQ         (R14), R10
-	LEAQ         (DX)(R10*4), R10
-	ADDQ         R9, R10
-	VBROADCASTSS (R13), Y3
-	VBROADCASTSS 12(R13), Y4
-	VBROADCASTSS 24(R13), Y5
-	VMOVUPS      (R10), Y6
-	ADDQ         BX, R10
+	MOVQ         (R15), R11
+	LEAQ         (DX)(R11*4), R11
+	ADDQ         R10, R11
+	VBROADCASTSS (R14), Y3
+	VBROADCASTSS 12(R14), Y4
+	VBROADCASTSS 24(R14), Y5
+	VMOVUPS      (R11), Y6
+	ADDQ         BX, R11
 	VFMADD231PS  Y6, Y3, Y2
-	VMOVUPS      (R10), Y3
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y3
+	ADDQ         BX, R11
 	VFMADD231PS  Y3, Y4, Y2
-	VMOVUPS      (R10), Y3
+	VMOVUPS      (R11), Y3
 	VFMADD231PS  Y3, Y5, Y2
-	ADDQ         $0x04, R13
-	ADDQ         $0x08, R14
-	DECQ         R12
+	ADDQ         $0x04, R14
+	ADDQ         $0x08, R15
+	DECQ         R13
 	JNZ          taps1
 	VMAXPS       Y2, Y0, Y2
 	VMINPS       Y2, Y1, Y2
-	LEAQ         (CX)(R9*1), R10
+	LEAQ         (CX)(R10*1), R11
 	CMPQ         SI, $0x00000020
 	JL           narrow1
-	VMOVUPS      Y2, (R10)
-	ADDQ         $0x20, R9
-	LEAQ         32(R9), R10
-	CMPQ         R10, SI
+	VMOVUPS      Y2, (R11)
+	ADDQ         $0x20, R10
+	LEAQ         32(R10), R11
+	CMPQ         R11, SI
 	JLE          columns1
-	CMPQ         R9, SI
+	CMPQ         R10, SI
 	JGE          done1
-	MOVQ         SI, R9
-	SUBQ         $0x20, R9
+	MOVQ         SI, R10
+	SUBQ         $0x20, R10
 	JMP          columns1
 
 narrow1:
-	CMPQ    R10, R8
+	CMPQ    R11, R9
 	JG      narrow1_0
-	VMOVUPS Y2, (R10)
+	VMOVUPS Y2, (R11)
 	JMP     narrow1_0end
 
 narrow1_0:
-	LEAQ       avx2ones<>+0(SB), R9
-	SUBQ       SI, R9
-	VMOVUPS    32(R9), Y3
-	VMASKMOVPS Y2, Y3, (R10)
+	LEAQ       avx2ones<>+0(SB), R10
+	MOVQ       R8, R13
+	NEGQ       R13
+	VMOVUPS    32(R10)(R13*4), Y3
+	VMASKMOVPS Y2, Y3, (R11)
 
 narrow1_0end:
 done1:
 	ADDQ SI, CX
-	ADDQ R11, DX
+	ADDQ R12, DX
 	DECQ DI
 	JMP  single
 
@@ -1985,74 +1999,76 @@ TEXT ·avx2Slide5Stride1(SB), NOSPLIT, $0-8
 	VBROADCASTSS 64(AX), Y1
 	SHLQ         $0x02, BX
 	SHLQ         $0x02, SI
-	MOVQ         DI, R8
-	IMULQ        SI, R8
-	ADDQ         CX, R8
-	SUBQ         $0x20, R8
-	MOVQ         BX, R11
-	IMUL3Q       $0x01, R11, R11
+	MOVQ         SI, R8
+	SHRQ         $0x02, R8
+	MOVQ         DI, R9
+	IMULQ        SI, R9
+	ADDQ         CX, R9
+	SUBQ         $0x20, R9
+	MOVQ         BX, R12
+	IMUL3Q       $0x01, R12, R12
 	CMPQ         DI, $0x04
 	JL           single
 
 blocks:
-	XORQ R9, R9
+	XORQ R10, R10
 
 columns4:
 	VBROADCASTSS 56(AX), Y2
 	VBROADCASTSS 56(AX), Y3
 	VBROADCASTSS 56(AX), Y4
 	VBROADCASTSS 56(AX), Y5
-	MOVQ         40(AX), R13
-	MOVQ         48(AX), R14
-	MOVQ         $0x00000005, R12
+	MOVQ         40(AX), R14
+	MOVQ         48(AX), R15
+	MOVQ         $0x00000005, R13
 
 taps4:
-	MOVQ         (R14), R10
-	LEAQ         (DX)(R10*4), R10
-	ADDQ         R9, R10
-	VBROADCASTSS (R13), Y6
-	VBROADCASTSS 20(R13), Y7
-	VBROADCASTSS 40(R13), Y8
-	VBROADCASTSS 60(R13), Y9
-	VBROADCASTSS 80(R13), Y10
-	VMOVUPS      (R10), Y11
-	ADDQ         BX, R10
+	MOVQ         (R15), R11
+	LEAQ         (DX)(R11*4), R11
+	ADDQ         R10, R11
+	VBROADCASTSS (R14), Y6
+	VBROADCASTSS 20(R14), Y7
+	VBROADCASTSS 40(R14), Y8
+	VBROADCASTSS 60(R14), Y9
+	VBROADCASTSS 80(R14), Y10
+	VMOVUPS      (R11), Y11
+	ADDQ         BX, R11
 	VFMADD231PS  Y11, Y6, Y2
-	VMOVUPS      (R10), Y11
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y11
+	ADDQ         BX, R11
 	VFMADD231PS  Y11, Y7, Y2
 	VFMADD231PS  Y11, Y6, Y3
-	VMOVUPS      (R10), Y11
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y11
+	ADDQ         BX, R11
 	VFMADD231PS  Y11, Y8, Y2
 	VFMADD231PS  Y11, Y7, Y3
 	VFMADD231PS  Y11, Y6, Y4
-	VMOVUPS      (R10), Y11
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y11
+	ADDQ         BX, R11
 	VFMADD231PS  Y11, Y9, Y2
 	VFMADD231PS  Y11, Y8, Y3
 	VFMADD231PS  Y11, Y7, Y4
 	VFMADD231PS  Y11, Y6, Y5
-	VMOVUPS      (R10), Y6
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y6
+	ADDQ         BX, R11
 	VFMADD231PS  Y6, Y10, Y2
 	VFMADD231PS  Y6, Y9, Y3
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y6, Y7, Y5
-	VMOVUPS      (R10), Y6
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y6
+	ADDQ         BX, R11
 	VFMADD231PS  Y6, Y10, Y3
 	VFMADD231PS  Y6, Y9, Y4
 	VFMADD231PS  Y6, Y8, Y5
-	VMOVUPS      (R10), Y6
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y6
+	ADDQ         BX, R11
 	VFMADD231PS  Y6, Y10, Y4
 	VFMADD231PS  Y6, Y9, Y5
-	VMOVUPS      (R10), Y6
+	VMOVUPS      (R11), Y6
 	VFMADD231PS  Y6, Y10, Y5
-	ADDQ         $0x04, R13
-	ADDQ         $0x08, R14
-	DECQ         R12
+	ADDQ         $0x04, R14
+	ADDQ         $0x08, R15
+	DECQ         R13
 	JNZ          taps4
 	VMAXPS       Y2, Y0, Y2
 	VMINPS       Y2, Y1, Y2
@@ -2062,165 +2078,170 @@ taps4:
 	VMINPS       Y4, Y1, Y4
 	VMAXPS       Y5, Y0, Y5
 	VMINPS       Y5, Y1, Y5
-	LEAQ         (CX)(R9*1), R10
+	LEAQ         (CX)(R10*1), R11
 	CMPQ         SI, $0x00000020
 	JL           narrow4
-	VMOVUPS      Y2, (R10)
-	ADDQ         SI, R10
-	VMOVUPS      Y3, (R10)
-	ADDQ         SI, R10
-	VMOVUPS      Y4, (R10)
-	ADDQ         SI, R10
-	VMOVUPS      Y5, (R10)
-	ADDQ         $0x20, R9
-	LEAQ         32(R9), R10
-	CMPQ         R10, SI
+	VMOVUPS      Y2, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y4, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y5, (R11)
+	ADDQ         $0x20, R10
+	LEAQ         32(R10), R11
+	CMPQ         R11, SI
 	JLE          columns4
-	CMPQ         R9, SI
+	CMPQ         R10, SI
 	JGE          done4
-	MOVQ         SI, R9
-	SUBQ         $0x20, R9
+	MOVQ         SI, R10
+	SUBQ         $0x20, R10
 	JMP          columns4
 
 narrow4:
-	CMPQ    R10, R8
+	CMPQ    R11, R9
 	JG      narrow4_0
-	VMOVUPS Y2, (R10)
+	VMOVUPS Y2, (R11)
 	JMP     narrow4_0end
 
 narrow4_0:
-	LEAQ       avx2ones<>+0(SB), R9
-	SUBQ       SI, R9
-	VMOVUPS    32(R9), Y6
-	VMASKMOVPS Y2, Y6, (R10)
+	LEAQ       avx2ones<>+0(SB), R10
+	MOVQ       R8, R13
+	NEGQ       R13
+	VMOVUPS    32(R10)(R13*4), Y6
+	VMASKMOVPS Y2, Y6, (R11)
 
 narrow4_0end:
-	ADDQ    SI, R10
-	CMPQ    R10, R8
+	ADDQ    SI, R11
+	CMPQ    R11, R9
 	JG      narrow4_1
-	VMOVUPS Y3, (R10)
+	VMOVUPS Y3, (R11)
 	JMP     narrow4_1end
 
 narrow4_1:
-	LEAQ       avx2ones<>+0(SB), R9
-	SUBQ       SI, R9
-	VMOVUPS    32(R9), Y2
-	VMASKMOVPS Y3, Y2, (R10)
+	LEAQ       avx2ones<>+0(SB), R10
+	MOVQ       R8, R13
+	NEGQ       R13
+	VMOVUPS    32(R10)(R13*4), Y2
+	VMASKMOVPS Y3, Y2, (R11)
 
 narrow4_1end:
-	ADDQ    SI, R10
-	CMPQ    R10, R8
+	ADDQ    SI, R11
+	CMPQ    R11, R9
 	JG      narrow4_2
-	VMOVUPS Y4, (R10)
+	VMOVUPS Y4, (R11)
 	JMP     narrow4_2end
 
 narrow4_2:
-	LEAQ       avx2ones<>+0(SB), R9
-	SUBQ       SI, R9
-	VMOVUPS    32(R9), Y2
-	VMASKMOVPS Y4, Y2, (R10)
+	LEAQ       avx2ones<>+0(SB), R10
+	MOVQ       R8, R13
+	NEGQ       R13
+	VMOVUPS    32(R10)(R13*4), Y2
+	VMASKMOVPS Y4, Y2, (R11)
 
 narrow4_2end:
-	ADDQ    SI, R10
-	CMPQ    R10, R8
+	ADDQ    SI, R11
+	CMPQ    R11, R9
 	JG      narrow4_3
-	VMOVUPS Y5, (R10)
+	VMOVUPS Y5, (R11)
 	JMP     narrow4_3end
 
 narrow4_3:
-	LEAQ       avx2ones<>+0(SB), R9
-	SUBQ       SI, R9
-	VMOVUPS    32(R9), Y2
-	VMASKMOVPS Y5, Y2, (R10)
+	LEAQ       avx2ones<>+0(SB), R10
+	MOVQ       R8, R13
+	NEGQ       R13
+	VMOVUPS    32(R10)(R13*4), Y2
+	VMASKMOVPS Y5, Y2, (R11)
 
 narrow4_3end:
 done4:
 	SUBQ $0x04, DI
 	JZ   end
-	MOVQ $0x00000004, R9
-	CMPQ DI, R9
+	MOVQ $0x00000004, R10
+	CMPQ DI, R10
 	JGE  whole
-	MOVQ DI, R9
+	MOVQ DI, R10
 	MOVQ $0x00000004, DI
 
 whole:
-	MOVQ  R9, R10
-	IMULQ SI, R10
-	ADDQ  R10, CX
-	IMULQ R11, R9
-	ADDQ  R9, DX
+	MOVQ  R10, R11
+	IMULQ SI, R11
+	ADDQ  R11, CX
+	IMULQ R12, R10
+	ADDQ  R10, DX
 	JMP   blocks
 
 single:
 	TESTQ DI, DI
 	JZ    end
-	XORQ  R9, R9
+	XORQ  R10, R10
 
 columns1:
 	VBROADCASTSS 56(AX), Y2
-	MOVQ         40(AX), R13
-	MOVQ         48(AX), R14
-	MOVQ         $0x00000005, R12
+	MOVQ         40(AX), R14
+	MOVQ         48(AX), R15
+	MOVQ         $0x00000005, R13
 
 taps1:
-	MOVQ         (R14), R10
-	LEAQ         (DX)(R10*4), R10
-	ADDQ         R9, R10
-	VBROADCASTSS (R13), Y3
-	VBROADCASTSS 20(R13), Y4
-	VBROADCASTSS 40(R13), Y5
-	VBROADCASTSS 60(R13), Y6
-	VBROADCASTSS 80(R13), Y7
-	VMOVUPS      (R10), Y8
-	ADDQ         BX, R10
+	MOVQ         (R15), R11
+	LEAQ         (DX)(R11*4), R11
+	ADDQ         R10, R11
+	VBROADCASTSS (R14), Y3
+	VBROADCASTSS 20(R14), Y4
+	VBROADCASTSS 40(R14), Y5
+	VBROADCASTSS 60(R14), Y6
+	VBROADCASTSS 80(R14), Y7
+	VMOVUPS      (R11), Y8
+	ADDQ         BX, R11
 	VFMADD231PS  Y8, Y3, Y2
-	VMOVUPS      (R10), Y3
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y3
+	ADDQ         BX, R11
 	VFMADD231PS  Y3, Y4, Y2
-	VMOVUPS      (R10), Y3
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y3
+	ADDQ         BX, R11
 	VFMADD231PS  Y3, Y5, Y2
-	VMOVUPS      (R10), Y3
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y3
+	ADDQ         BX, R11
 	VFMADD231PS  Y3, Y6, Y2
-	VMOVUPS      (R10), Y3
+	VMOVUPS      (R11), Y3
 	VFMADD231PS  Y3, Y7, Y2
-	ADDQ         $0x04, R13
-	ADDQ         $0x08, R14
-	DECQ         R12
+	ADDQ         $0x04, R14
+	ADDQ         $0x08, R15
+	DECQ         R13
 	JNZ          taps1
 	VMAXPS       Y2, Y0, Y2
 	VMINPS       Y2, Y1, Y2
-	LEAQ         (CX)(R9*1), R10
+	LEAQ         (CX)(R10*1), R11
 	CMPQ         SI, $0x00000020
 	JL           narrow1
-	VMOVUPS      Y2, (R10)
-	ADDQ         $0x20, R9
-	LEAQ         32(R9), R10
-	CMPQ         R10, SI
+	VMOVUPS      Y2, (R11)
+	ADDQ         $0x20, R10
+	LEAQ         32(R10), R11
+	CMPQ         R11, SI
 	JLE          columns1
-	CMPQ         R9, SI
+	CMPQ         R10, SI
 	JGE          done1
-	MOVQ         SI, R9
-	SUBQ         $0x20, R9
+	MOVQ         SI, R10
+	SUBQ         $0x20, R10
 	JMP          columns1
 
 narrow1:
-	CMPQ    R10, R8
+	CMPQ    R11, R9
 	JG      narrow1_0
-	VMOVUPS Y2, (R10)
+	VMOVUPS Y2, (R11)
 	JMP     narrow1_0end
 
 narrow1_0:
-	LEAQ       avx2ones<>+0(SB), R9
-	SUBQ       SI, R9
-	VMOVUPS    32(R9), Y3
-	VMASKMOVPS Y2, Y3, (R10)
+	LEAQ       avx2ones<>+0(SB), R10
+	MOVQ       R8, R13
+	NEGQ       R13
+	VMOVUPS    32(R10)(R13*4), Y3
+	VMASKMOVPS Y2, Y3, (R11)
 
 narrow1_0end:
 done1:
 	ADDQ SI, CX
-	ADDQ R11, DX
+	ADDQ R12, DX
 	DECQ DI
 	JMP  single
 
@@ -2241,80 +2262,82 @@ TEXT ·avx2Slide5Stride2(SB), NOSPLIT, $0-8
 	VBROADCASTSS 64(AX), Y1
 	SHLQ         $0x02, BX
 	SHLQ         $0x02, SI
-	MOVQ         DI, R8
-	IMULQ        SI, R8
-	ADDQ         CX, R8
-	SUBQ         $0x20, R8
-	MOVQ         BX, R11
-	IMUL3Q       $0x02, R11, R11
+	MOVQ         SI, R8
+	SHRQ         $0x02, R8
+	MOVQ         DI, R9
+	IMULQ        SI, R9
+	ADDQ         CX, R9
+	SUBQ         $0x20, R9
+	MOVQ         BX, R12
+	IMUL3Q       $0x02, R12, R12
 	CMPQ         DI, $0x04
 	JL           single
 
 blocks:
-	XORQ R9, R9
+	XORQ R10, R10
 
 columns4:
 	VBROADCASTSS 56(AX), Y2
 	VBROADCASTSS 56(AX), Y3
 	VBROADCASTSS 56(AX), Y4
 	VBROADCASTSS 56(AX), Y5
-	MOVQ         40(AX), R13
-	MOVQ         48(AX), R14
-	MOVQ         $0x00000005, R12
+	MOVQ         40(AX), R14
+	MOVQ         48(AX), R15
+	MOVQ         $0x00000005, R13
 
 taps4:
-	MOVQ         (R14), R10
-	LEAQ         (DX)(R10*4), R10
-	ADDQ         R9, R10
-	VBROADCASTSS (R13), Y6
-	VBROADCASTSS 20(R13), Y7
-	VBROADCASTSS 40(R13), Y8
-	VBROADCASTSS 60(R13), Y9
-	VBROADCASTSS 80(R13), Y10
-	VMOVUPS      (R10), Y11
-	ADDQ         BX, R10
+	MOVQ         (R15), R11
+	LEAQ         (DX)(R11*4), R11
+	ADDQ         R10, R11
+	VBROADCASTSS (R14), Y6
+	VBROADCASTSS 20(R14), Y7
+	VBROADCASTSS 40(R14), Y8
+	VBROADCASTSS 60(R14), Y9
+	VBROADCASTSS 80(R14), Y10
+	VMOVUPS      (R11), Y11
+	ADDQ         BX, R11
 	VFMADD231PS  Y11, Y6, Y2
-	VMOVUPS      (R10), Y11
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y11
+	ADDQ         BX, R11
 	VFMADD231PS  Y11, Y7, Y2
-	VMOVUPS      (R10), Y11
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y11
+	ADDQ         BX, R11
 	VFMADD231PS  Y11, Y8, Y2
 	VFMADD231PS  Y11, Y6, Y3
-	VMOVUPS      (R10), Y11
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y11
+	ADDQ         BX, R11
 	VFMADD231PS  Y11, Y9, Y2
 	VFMADD231PS  Y11, Y7, Y3
-	VMOVUPS      (R10), Y11
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y11
+	ADDQ         BX, R11
 	VFMADD231PS  Y11, Y10, Y2
 	VFMADD231PS  Y11, Y8, Y3
 	VFMADD231PS  Y11, Y6, Y4
-	VMOVUPS      (R10), Y11
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y11
+	ADDQ         BX, R11
 	VFMADD231PS  Y11, Y9, Y3
 	VFMADD231PS  Y11, Y7, Y4
-	VMOVUPS      (R10), Y11
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y11
+	ADDQ         BX, R11
 	VFMADD231PS  Y11, Y10, Y3
 	VFMADD231PS  Y11, Y8, Y4
 	VFMADD231PS  Y11, Y6, Y5
-	VMOVUPS      (R10), Y6
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y6
+	ADDQ         BX, R11
 	VFMADD231PS  Y6, Y9, Y4
 	VFMADD231PS  Y6, Y7, Y5
-	VMOVUPS      (R10), Y6
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y6
+	ADDQ         BX, R11
 	VFMADD231PS  Y6, Y10, Y4
 	VFMADD231PS  Y6, Y8, Y5
-	VMOVUPS      (R10), Y6
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y6
+	ADDQ         BX, R11
 	VFMADD231PS  Y6, Y9, Y5
-	VMOVUPS      (R10), Y6
+	VMOVUPS      (R11), Y6
 	VFMADD231PS  Y6, Y10, Y5
-	ADDQ         $0x04, R13
-	ADDQ         $0x08, R14
-	DECQ         R12
+	ADDQ         $0x04, R14
+	ADDQ         $0x08, R15
+	DECQ         R13
 	JNZ          taps4
 	VMAXPS       Y2, Y0, Y2
 	VMINPS       Y2, Y1, Y2
@@ -2324,165 +2347,170 @@ taps4:
 	VMINPS       Y4, Y1, Y4
 	VMAXPS       Y5, Y0, Y5
 	VMINPS       Y5, Y1, Y5
-	LEAQ         (CX)(R9*1), R10
+	LEAQ         (CX)(R10*1), R11
 	CMPQ         SI, $0x00000020
 	JL           narrow4
-	VMOVUPS      Y2, (R10)
-	ADDQ         SI, R10
-	VMOVUPS      Y3, (R10)
-	ADDQ         SI, R10
-	VMOVUPS      Y4, (R10)
-	ADDQ         SI, R10
-	VMOVUPS      Y5, (R10)
-	ADDQ         $0x20, R9
-	LEAQ         32(R9), R10
-	CMPQ         R10, SI
+	VMOVUPS      Y2, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y4, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y5, (R11)
+	ADDQ         $0x20, R10
+	LEAQ         32(R10), R11
+	CMPQ         R11, SI
 	JLE          columns4
-	CMPQ         R9, SI
+	CMPQ         R10, SI
 	JGE          done4
-	MOVQ         SI, R9
-	SUBQ         $0x20, R9
+	MOVQ         SI, R10
+	SUBQ         $0x20, R10
 	JMP          columns4
 
 narrow4:
-	CMPQ    R10, R8
+	CMPQ    R11, R9
 	JG      narrow4_0
-	VMOVUPS Y2, (R10)
+	VMOVUPS Y2, (R11)
 	JMP     narrow4_0end
 
 narrow4_0:
-	LEAQ       avx2ones<>+0(SB), R9
-	SUBQ       SI, R9
-	VMOVUPS    32(R9), Y6
-	VMASKMOVPS Y2, Y6, (R10)
+	LEAQ       avx2ones<>+0(SB), R10
+	MOVQ       R8, R13
+	NEGQ       R13
+	VMOVUPS    32(R10)(R13*4), Y6
+	VMASKMOVPS Y2, Y6, (R11)
 
 narrow4_0end:
-	ADDQ    SI, R10
-	CMPQ    R10, R8
+	ADDQ    SI, R11
+	CMPQ    R11, R9
 	JG      narrow4_1
-	VMOVUPS Y3, (R10)
+	VMOVUPS Y3, (R11)
 	JMP     narrow4_1end
 
 narrow4_1:
-	LEAQ       avx2ones<>+0(SB), R9
-	SUBQ       SI, R9
-	VMOVUPS    32(R9), Y2
-	VMASKMOVPS Y3, Y2, (R10)
+	LEAQ       avx2ones<>+0(SB), R10
+	MOVQ       R8, R13
+	NEGQ       R13
+	VMOVUPS    32(R10)(R13*4), Y2
+	VMASKMOVPS Y3, Y2, (R11)
 
 narrow4_1end:
-	ADDQ    SI, R10
-	CMPQ    R10, R8
+	ADDQ    SI, R11
+	CMPQ    R11, R9
 	JG      narrow4_2
-	VMOVUPS Y4, (R10)
+	VMOVUPS Y4, (R11)
 	JMP     narrow4_2end
 
 narrow4_2:
-	LEAQ       avx2ones<>+0(SB), R9
-	SUBQ       SI, R9
-	VMOVUPS    32(R9), Y2
-	VMASKMOVPS Y4, Y2, (R10)
+	LEAQ       avx2ones<>+0(SB), R10
+	MOVQ       R8, R13
+	NEGQ       R13
+	VMOVUPS    32(R10)(R13*4), Y2
+	VMASKMOVPS Y4, Y2, (R11)
 
 narrow4_2end:
-	ADDQ    SI, R10
-	CMPQ    R10, R8
+	ADDQ    SI, R11
+	CMPQ    R11, R9
 	JG      narrow4_3
-	VMOVUPS Y5, (R10)
+	VMOVUPS Y5, (R11)
 	JMP     narrow4_3end
 
 narrow4_3:
-	LEAQ       avx2ones<>+0(SB), R9
-	SUBQ       SI, R9
-	VMOVUPS    32(R9), Y2
-	VMASKMOVPS Y5, Y2, (R10)
+	LEAQ       avx2ones<>+0(SB), R10
+	MOVQ       R8, R13
+	NEGQ       R13
+	VMOVUPS    32(R10)(R13*4), Y2
+	VMASKMOVPS Y5, Y2, (R11)
 
 narrow4_3end:
 done4:
 	SUBQ $0x04, DI
 	JZ   end
-	MOVQ $0x00000004, R9
-	CMPQ DI, R9
+	MOVQ $0x00000004, R10
+	CMPQ DI, R10
 	JGE  whole
-	MOVQ DI, R9
+	MOVQ DI, R10
 	MOVQ $0x00000004, DI
 
 whole:
-	MOVQ  R9, R10
-	IMULQ SI, R10
-	ADDQ  R10, CX
-	IMULQ R11, R9
-	ADDQ  R9, DX
+	MOVQ  R10, R11
+	IMULQ SI, R11
+	ADDQ  R11, CX
+	IMULQ R12, R10
+	ADDQ  R10, DX
 	JMP   blocks
 
 single:
 	TESTQ DI, DI
 	JZ    end
-	XORQ  R9, R9
+	XORQ  R10, R10
 
 columns1:
 	VBROADCASTSS 56(AX), Y2
-	MOVQ         40(AX), R13
-	MOVQ         48(AX), R14
-	MOVQ         $0x00000005, R12
+	MOVQ         40(AX), R14
+	MOVQ         48(AX), R15
+	MOVQ         $0x00000005, R13
 
 taps1:
-	MOVQ         (R14), R10
-	LEAQ         (DX)(R10*4), R10
-	ADDQ         R9, R10
-	VBROADCASTSS (R13), Y3
-	VBROADCASTSS 20(R13), Y4
-	VBROADCASTSS 40(R13), Y5
-	VBROADCASTSS 60(R13), Y6
-	VBROADCASTSS 80(R13), Y7
-	VMOVUPS      (R10), Y8
-	ADDQ         BX, R10
+	MOVQ         (R15), R11
+	LEAQ         (DX)(R11*4), R11
+	ADDQ         R10, R11
+	VBROADCASTSS (R14), Y3
+	VBROADCASTSS 20(R14), Y4
+	VBROADCASTSS 40(R14), Y5
+	VBROADCASTSS 60(R14), Y6
+	VBROADCASTSS 80(R14), Y7
+	VMOVUPS      (R11), Y8
+	ADDQ         BX, R11
 	VFMADD231PS  Y8, Y3, Y2
-	VMOVUPS      (R10), Y3
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y3
+	ADDQ         BX, R11
 	VFMADD231PS  Y3, Y4, Y2
-	VMOVUPS      (R10), Y3
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y3
+	ADDQ         BX, R11
 	VFMADD231PS  Y3, Y5, Y2
-	VMOVUPS      (R10), Y3
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y3
+	ADDQ         BX, R11
 	VFMADD231PS  Y3, Y6, Y2
-	VMOVUPS      (R10), Y3
+	VMOVUPS      (R11), Y3
 	VFMADD231PS  Y3, Y7, Y2
-	ADDQ         $0x04, R13
-	ADDQ         $0x08, R14
-	DECQ         R12
+	ADDQ         $0x04, R14
+	ADDQ         $0x08, R15
+	DECQ         R13
 	JNZ          taps1
 	VMAXPS       Y2, Y0, Y2
 	VMINPS       Y2, Y1, Y2
-	LEAQ         (CX)(R9*1), R10
+	LEAQ         (CX)(R10*1), R11
 	CMPQ         SI, $0x00000020
 	JL           narrow1
-	VMOVUPS      Y2, (R10)
-	ADDQ         $0x20, R9
-	LEAQ         32(R9), R10
-	CMPQ         R10, SI
+	VMOVUPS      Y2, (R11)
+	ADDQ         $0x20, R10
+	LEAQ         32(R10), R11
+	CMPQ         R11, SI
 	JLE          columns1
-	CMPQ         R9, SI
+	CMPQ         R10, SI
 	JGE          done1
-	MOVQ         SI, R9
-	SUBQ         $0x20, R9
+	MOVQ         SI, R10
+	SUBQ         $0x20, R10
 	JMP          columns1
 
 narrow1:
-	CMPQ    R10, R8
+	CMPQ    R11, R9
 	JG      narrow1_0
-	VMOVUPS Y2, (R10)
+	VMOVUPS Y2, (R11)
 	JMP     narrow1_0end
 
 narrow1_0:
-	LEAQ       avx2ones<>+0(SB), R9
-	SUBQ       SI, R9
-	VMOVUPS    32(R9), Y3
-	VMASKMOVPS Y2, Y3, (R10)
+	LEAQ       avx2ones<>+0(SB), R10
+	MOVQ       R8, R13
+	NEGQ       R13
+	VMOVUPS    32(R10)(R13*4), Y3
+	VMASKMOVPS Y2, Y3, (R11)
 
 narrow1_0end:
 done1:
 	ADDQ SI, CX
-	ADDQ R11, DX
+	ADDQ R12, DX
 	DECQ DI
 	JMP  single
 
@@ -2503,88 +2531,90 @@ TEXT ·avx2Slide7Stride1(SB), NOSPLIT, $0-8
 	VBROADCASTSS 64(AX), Y1
 	SHLQ         $0x02, BX
 	SHLQ         $0x02, SI
-	MOVQ         DI, R8
-	IMULQ        SI, R8
-	ADDQ         CX, R8
-	SUBQ         $0x20, R8
-	MOVQ         BX, R11
-	IMUL3Q       $0x01, R11, R11
+	MOVQ         SI, R8
+	SHRQ         $0x02, R8
+	MOVQ         DI, R9
+	IMULQ        SI, R9
+	ADDQ         CX, R9
+	SUBQ         $0x20, R9
+	MOVQ         BX, R12
+	IMUL3Q       $0x01, R12, R12
 	CMPQ         DI, $0x04
 	JL           single
 
 blocks:
-	XORQ R9, R9
+	XORQ R10, R10
 
 columns4:
 	VBROADCASTSS 56(AX), Y2
 	VBROADCASTSS 56(AX), Y3
 	VBROADCASTSS 56(AX), Y4
 	VBROADCASTSS 56(AX), Y5
-	MOVQ         40(AX), R13
-	MOVQ         48(AX), R14
-	MOVQ         $0x00000007, R12
+	MOVQ         40(AX), R14
+	MOVQ         48(AX), R15
+	MOVQ         $0x00000007, R13
 
 taps4:
-	MOVQ         (R14), R10
-	LEAQ         (DX)(R10*4), R10
-	ADDQ         R9, R10
-	VBROADCASTSS (R13), Y6
-	VBROADCASTSS 28(R13), Y7
-	VBROADCASTSS 56(R13), Y8
-	VBROADCASTSS 84(R13), Y9
-	VBROADCASTSS 112(R13), Y10
-	VBROADCASTSS 140(R13), Y11
-	VBROADCASTSS 168(R13), Y12
-	VMOVUPS      (R10), Y13
-	ADDQ         BX, R10
+	MOVQ         (R15), R11
+	LEAQ         (DX)(R11*4), R11
+	ADDQ         R10, R11
+	VBROADCASTSS (R14), Y6
+	VBROADCASTSS 28(R14), Y7
+	VBROADCASTSS 56(R14), Y8
+	VBROADCASTSS 84(R14), Y9
+	VBROADCASTSS 112(R14), Y10
+	VBROADCASTSS 140(R14), Y11
+	VBROADCASTSS 168(R14), Y12
+	VMOVUPS      (R11), Y13
+	ADDQ         BX, R11
 	VFMADD231PS  Y13, Y6, Y2
-	VMOVUPS      (R10), Y13
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y13
+	ADDQ         BX, R11
 	VFMADD231PS  Y13, Y7, Y2
 	VFMADD231PS  Y13, Y6, Y3
-	VMOVUPS      (R10), Y13
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y13
+	ADDQ         BX, R11
 	VFMADD231PS  Y13, Y8, Y2
 	VFMADD231PS  Y13, Y7, Y3
 	VFMADD231PS  Y13, Y6, Y4
-	VMOVUPS      (R10), Y13
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y13
+	ADDQ         BX, R11
 	VFMADD231PS  Y13, Y9, Y2
 	VFMADD231PS  Y13, Y8, Y3
 	VFMADD231PS  Y13, Y7, Y4
 	VFMADD231PS  Y13, Y6, Y5
-	VMOVUPS      (R10), Y6
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y6
+	ADDQ         BX, R11
 	VFMADD231PS  Y6, Y10, Y2
 	VFMADD231PS  Y6, Y9, Y3
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y6, Y7, Y5
-	VMOVUPS      (R10), Y6
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y6
+	ADDQ         BX, R11
 	VFMADD231PS  Y6, Y11, Y2
 	VFMADD231PS  Y6, Y10, Y3
 	VFMADD231PS  Y6, Y9, Y4
 	VFMADD231PS  Y6, Y8, Y5
-	VMOVUPS      (R10), Y6
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y6
+	ADDQ         BX, R11
 	VFMADD231PS  Y6, Y12, Y2
 	VFMADD231PS  Y6, Y11, Y3
 	VFMADD231PS  Y6, Y10, Y4
 	VFMADD231PS  Y6, Y9, Y5
-	VMOVUPS      (R10), Y6
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y6
+	ADDQ         BX, R11
 	VFMADD231PS  Y6, Y12, Y3
 	VFMADD231PS  Y6, Y11, Y4
 	VFMADD231PS  Y6, Y10, Y5
-	VMOVUPS      (R10), Y6
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y6
+	ADDQ         BX, R11
 	VFMADD231PS  Y6, Y12, Y4
 	VFMADD231PS  Y6, Y11, Y5
-	VMOVUPS      (R10), Y6
+	VMOVUPS      (R11), Y6
 	VFMADD231PS  Y6, Y12, Y5
-	ADDQ         $0x04, R13
-	ADDQ         $0x08, R14
-	DECQ         R12
+	ADDQ         $0x04, R14
+	ADDQ         $0x08, R15
+	DECQ         R13
 	JNZ          taps4
 	VMAXPS       Y2, Y0, Y2
 	VMINPS       Y2, Y1, Y2
@@ -2594,173 +2624,178 @@ taps4:
 	VMINPS       Y4, Y1, Y4
 	VMAXPS       Y5, Y0, Y5
 	VMINPS       Y5, Y1, Y5
-	LEAQ         (CX)(R9*1), R10
+	LEAQ         (CX)(R10*1), R11
 	CMPQ         SI, $0x00000020
 	JL           narrow4
-	VMOVUPS      Y2, (R10)
-	ADDQ         SI, R10
-	VMOVUPS      Y3, (R10)
-	ADDQ         SI, R10
-	VMOVUPS      Y4, (R10)
-	ADDQ         SI, R10
-	VMOVUPS      Y5, (R10)
-	ADDQ         $0x20, R9
-	LEAQ         32(R9), R10
-	CMPQ         R10, SI
+	VMOVUPS      Y2, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y4, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y5, (R11)
+	ADDQ         $0x20, R10
+	LEAQ         32(R10), R11
+	CMPQ         R11, SI
 	JLE          columns4
-	CMPQ         R9, SI
+	CMPQ         R10, SI
 	JGE          done4
-	MOVQ         SI, R9
-	SUBQ         $0x20, R9
+	MOVQ         SI, R10
+	SUBQ         $0x20, R10
 	JMP          columns4
 
 narrow4:
-	CMPQ    R10, R8
+	CMPQ    R11, R9
 	JG      narrow4_0
-	VMOVUPS Y2, (R10)
+	VMOVUPS Y2, (R11)
 	JMP     narrow4_0end
 
 narrow4_0:
-	LEAQ       avx2ones<>+0(SB), R9
-	SUBQ       SI, R9
-	VMOVUPS    32(R9), Y6
-	VMASKMOVPS Y2, Y6, (R10)
+	LEAQ       avx2ones<>+0(SB), R10
+	MOVQ       R8, R13
+	NEGQ       R13
+	VMOVUPS    32(R10)(R13*4), Y6
+	VMASKMOVPS Y2, Y6, (R11)
 
 narrow4_0end:
-	ADDQ    SI, R10
-	CMPQ    R10, R8
+	ADDQ    SI, R11
+	CMPQ    R11, R9
 	JG      narrow4_1
-	VMOVUPS Y3, (R10)
+	VMOVUPS Y3, (R11)
 	JMP     narrow4_1end
 
 narrow4_1:
-	LEAQ       avx2ones<>+0(SB), R9
-	SUBQ       SI, R9
-	VMOVUPS    32(R9), Y2
-	VMASKMOVPS Y3, Y2, (R10)
+	LEAQ       avx2ones<>+0(SB), R10
+	MOVQ       R8, R13
+	NEGQ       R13
+	VMOVUPS    32(R10)(R13*4), Y2
+	VMASKMOVPS Y3, Y2, (R11)
 
 narrow4_1end:
-	ADDQ    SI, R10
-	CMPQ    R10, R8
+	ADDQ    SI, R11
+	CMPQ    R11, R9
 	JG      narrow4_2
-	VMOVUPS Y4, (R10)
+	VMOVUPS Y4, (R11)
 	JMP     narrow4_2end
 
 narrow4_2:
-	LEAQ       avx2ones<>+0(SB), R9
-	SUBQ       SI, R9
-	VMOVUPS    32(R9), Y2
-	VMASKMOVPS Y4, Y2, (R10)
+	LEAQ       avx2ones<>+0(SB), R10
+	MOVQ       R8, R13
+	NEGQ       R13
+	VMOVUPS    32(R10)(R13*4), Y2
+	VMASKMOVPS Y4, Y2, (R11)
 
 narrow4_2end:
-	ADDQ    SI, R10
-	CMPQ    R10, R8
+	ADDQ    SI, R11
+	CMPQ    R11, R9
 	JG      narrow4_3
-	VMOVUPS Y5, (R10)
+	VMOVUPS Y5, (R11)
 	JMP     narrow4_3end
 
 narrow4_3:
-	LEAQ       avx2ones<>+0(SB), R9
-	SUBQ       SI, R9
-	VMOVUPS    32(R9), Y2
-	VMASKMOVPS Y5, Y2, (R10)
+	LEAQ       avx2ones<>+0(SB), R10
+	MOVQ       R8, R13
+	NEGQ       R13
+	VMOVUPS    32(R10)(R13*4), Y2
+	VMASKMOVPS Y5, Y2, (R11)
 
 narrow4_3end:
 done4:
 	SUBQ $0x04, DI
 	JZ   end
-	MOVQ $0x00000004, R9
-	CMPQ DI, R9
+	MOVQ $0x00000004, R10
+	CMPQ DI, R10
 	JGE  whole
-	MOVQ DI, R9
+	MOVQ DI, R10
 	MOVQ $0x00000004, DI
 
 whole:
-	MOVQ  R9, R10
-	IMULQ SI, R10
-	ADDQ  R10, CX
-	IMULQ R11, R9
-	ADDQ  R9, DX
+	MOVQ  R10, R11
+	IMULQ SI, R11
+	ADDQ  R11, CX
+	IMULQ R12, R10
+	ADDQ  R10, DX
 	JMP   blocks
 
 single:
 	TESTQ DI, DI
 	JZ    end
-	XORQ  R9, R9
+	XORQ  R10, R10
 
 columns1:
 	VBROADCASTSS 56(AX), Y2
-	MOVQ         40(AX), R13
-	MOVQ         48(AX), R14
-	MOVQ         $0x00000007, R12
+	MOVQ         40(AX), R14
+	MOVQ         48(AX), R15
+	MOVQ         $0x00000007, R13
 
 taps1:
-	MOVQ         (R14), R10
-	LEAQ         (DX)(R10*4), R10
-	ADDQ         R9, R10
-	VBROADCASTSS (R13), Y3
-	VBROADCASTSS 28(R13), Y4
-	VBROADCASTSS 56(R13), Y5
-	VBROADCASTSS 84(R13), Y6
-	VBROADCASTSS 112(R13), Y7
-	VBROADCASTSS 140(R13), Y8
-	VBROADCASTSS 168(R13), Y9
-	VMOVUPS      (R10), Y10
-	ADDQ         BX, R10
+	MOVQ         (R15), R11
+	LEAQ         (DX)(R11*4), R11
+	ADDQ         R10, R11
+	VBROADCASTSS (R14), Y3
+	VBROADCASTSS 28(R14), Y4
+	VBROADCASTSS 56(R14), Y5
+	VBROADCASTSS 84(R14), Y6
+	VBROADCASTSS 112(R14), Y7
+	VBROADCASTSS 140(R14), Y8
+	VBROADCASTSS 168(R14), Y9
+	VMOVUPS      (R11), Y10
+	ADDQ         BX, R11
 	VFMADD231PS  Y10, Y3, Y2
-	VMOVUPS      (R10), Y3
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y3
+	ADDQ         BX, R11
 	VFMADD231PS  Y3, Y4, Y2
-	VMOVUPS      (R10), Y3
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y3
+	ADDQ         BX, R11
 	VFMADD231PS  Y3, Y5, Y2
-	VMOVUPS      (R10), Y3
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y3
+	ADDQ         BX, R11
 	VFMADD231PS  Y3, Y6, Y2
-	VMOVUPS      (R10), Y3
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y3
+	ADDQ         BX, R11
 	VFMADD231PS  Y3, Y7, Y2
-	VMOVUPS      (R10), Y3
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y3
+	ADDQ         BX, R11
 	VFMADD231PS  Y3, Y8, Y2
-	VMOVUPS      (R10), Y3
+	VMOVUPS      (R11), Y3
 	VFMADD231PS  Y3, Y9, Y2
-	ADDQ         $0x04, R13
-	ADDQ         $0x08, R14
-	DECQ         R12
+	ADDQ         $0x04, R14
+	ADDQ         $0x08, R15
+	DECQ         R13
 	JNZ          taps1
 	VMAXPS       Y2, Y0, Y2
 	VMINPS       Y2, Y1, Y2
-	LEAQ         (CX)(R9*1), R10
+	LEAQ         (CX)(R10*1), R11
 	CMPQ         SI, $0x00000020
 	JL           narrow1
-	VMOVUPS      Y2, (R10)
-	ADDQ         $0x20, R9
-	LEAQ         32(R9), R10
-	CMPQ         R10, SI
+	VMOVUPS      Y2, (R11)
+	ADDQ         $0x20, R10
+	LEAQ         32(R10), R11
+	CMPQ         R11, SI
 	JLE          columns1
-	CMPQ         R9, SI
+	CMPQ         R10, SI
 	JGE          done1
-	MOVQ         SI, R9
-	SUBQ         $0x20, R9
+	MOVQ         SI, R10
+	SUBQ         $0x20, R10
 	JMP          columns1
 
 narrow1:
-	CMPQ    R10, R8
+	CMPQ    R11, R9
 	JG      narrow1_0
-	VMOVUPS Y2, (R10)
+	VMOVUPS Y2, (R11)
 	JMP     narrow1_0end
 
 narrow1_0:
-	LEAQ       avx2ones<>+0(SB), R9
-	SUBQ       SI, R9
-	VMOVUPS    32(R9), Y3
-	VMASKMOVPS Y2, Y3, (R10)
+	LEAQ       avx2ones<>+0(SB), R10
+	MOVQ       R8, R13
+	NEGQ       R13
+	VMOVUPS    32(R10)(R13*4), Y3
+	VMASKMOVPS Y2, Y3, (R11)
 
 narrow1_0end:
 done1:
 	ADDQ SI, CX
-	ADDQ R11, DX
+	ADDQ R12, DX
 	DECQ DI
 	JMP  single
 
@@ -2781,94 +2816,96 @@ TEXT ·avx2Slide7Stride2(SB), NOSPLIT, $0-8
 	VBROADCASTSS 64(AX), Y1
 	SHLQ         $0x02, BX
 	SHLQ         $0x02, SI
-	MOVQ         DI, R8
-	IMULQ        SI, R8
-	ADDQ         CX, R8
-	SUBQ         $0x20, R8
-	MOVQ         BX, R11
-	IMUL3Q       $0x02, R11, R11
+	MOVQ         SI, R8
+	SHRQ         $0x02, R8
+	MOVQ         DI, R9
+	IMULQ        SI, R9
+	ADDQ         CX, R9
+	SUBQ         $0x20, R9
+	MOVQ         BX, R12
+	IMUL3Q       $0x02, R12, R12
 	CMPQ         DI, $0x04
 	JL           single
 
 blocks:
-	XORQ R9, R9
+	XORQ R10, R10
 
 columns4:
 	VBROADCASTSS 56(AX), Y2
 	VBROADCASTSS 56(AX), Y3
 	VBROADCASTSS 56(AX), Y4
 	VBROADCASTSS 56(AX), Y5
-	MOVQ         40(AX), R13
-	MOVQ         48(AX), R14
-	MOVQ         $0x00000007, R12
+	MOVQ         40(AX), R14
+	MOVQ         48(AX), R15
+	MOVQ         $0x00000007, R13
 
 taps4:
-	MOVQ         (R14), R10
-	LEAQ         (DX)(R10*4), R10
-	ADDQ         R9, R10
-	VBROADCASTSS (R13), Y6
-	VBROADCASTSS 28(R13), Y7
-	VBROADCASTSS 56(R13), Y8
-	VBROADCASTSS 84(R13), Y9
-	VBROADCASTSS 112(R13), Y10
-	VBROADCASTSS 140(R13), Y11
-	VBROADCASTSS 168(R13), Y12
-	VMOVUPS      (R10), Y13
-	ADDQ         BX, R10
+	MOVQ         (R15), R11
+	LEAQ         (DX)(R11*4), R11
+	ADDQ         R10, R11
+	VBROADCASTSS (R14), Y6
+	VBROADCASTSS 28(R14), Y7
+	VBROADCASTSS 56(R14), Y8
+	VBROADCASTSS 84(R14), Y9
+	VBROADCASTSS 112(R14), Y10
+	VBROADCASTSS 140(R14), Y11
+	VBROADCASTSS 168(R14), Y12
+	VMOVUPS      (R11), Y13
+	ADDQ         BX, R11
 	VFMADD231PS  Y13, Y6, Y2
-	VMOVUPS      (R10), Y13
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y13
+	ADDQ         BX, R11
 	VFMADD231PS  Y13, Y7, Y2
-	VMOVUPS      (R10), Y13
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y13
+	ADDQ         BX, R11
 	VFMADD231PS  Y13, Y8, Y2
 	VFMADD231PS  Y13, Y6, Y3
-	VMOVUPS      (R10), Y13
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y13
+	ADDQ         BX, R11
 	VFMADD231PS  Y13, Y9, Y2
 	VFMADD231PS  Y13, Y7, Y3
-	VMOVUPS      (R10), Y13
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y13
+	ADDQ         BX, R11
 	VFMADD231PS  Y13, Y10, Y2
 	VFMADD231PS  Y13, Y8, Y3
 	VFMADD231PS  Y13, Y6, Y4
-	VMOVUPS      (R10), Y13
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y13
+	ADDQ         BX, R11
 	VFMADD231PS  Y13, Y11, Y2
 	VFMADD231PS  Y13, Y9, Y3
 	VFMADD231PS  Y13, Y7, Y4
-	VMOVUPS      (R10), Y13
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y13
+	ADDQ         BX, R11
 	VFMADD231PS  Y13, Y12, Y2
 	VFMADD231PS  Y13, Y10, Y3
 	VFMADD231PS  Y13, Y8, Y4
 	VFMADD231PS  Y13, Y6, Y5
-	VMOVUPS      (R10), Y6
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y6
+	ADDQ         BX, R11
 	VFMADD231PS  Y6, Y11, Y3
 	VFMADD231PS  Y6, Y9, Y4
 	VFMADD231PS  Y6, Y7, Y5
-	VMOVUPS      (R10), Y6
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y6
+	ADDQ         BX, R11
 	VFMADD231PS  Y6, Y12, Y3
 	VFMADD231PS  Y6, Y10, Y4
 	VFMADD231PS  Y6, Y8, Y5
-	VMOVUPS      (R10), Y6
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y6
+	ADDQ         BX, R11
 	VFMADD231PS  Y6, Y11, Y4
 	VFMADD231PS  Y6, Y9, Y5
-	VMOVUPS      (R10), Y6
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y6
+	ADDQ         BX, R11
 	VFMADD231PS  Y6, Y12, Y4
 	VFMADD231PS  Y6, Y10, Y5
-	VMOVUPS      (R10), Y6
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y6
+	ADDQ         BX, R11
 	VFMADD231PS  Y6, Y11, Y5
-	VMOVUPS      (R10), Y6
+	VMOVUPS      (R11), Y6
 	VFMADD231PS  Y6, Y12, Y5
-	ADDQ         $0x04, R13
-	ADDQ         $0x08, R14
-	DECQ         R12
+	ADDQ         $0x04, R14
+	ADDQ         $0x08, R15
+	DECQ         R13
 	JNZ          taps4
 	VMAXPS       Y2, Y0, Y2
 	VMINPS       Y2, Y1, Y2
@@ -2878,173 +2915,178 @@ taps4:
 	VMINPS       Y4, Y1, Y4
 	VMAXPS       Y5, Y0, Y5
 	VMINPS       Y5, Y1, Y5
-	LEAQ         (CX)(R9*1), R10
+	LEAQ         (CX)(R10*1), R11
 	CMPQ         SI, $0x00000020
 	JL           narrow4
-	VMOVUPS      Y2, (R10)
-	ADDQ         SI, R10
-	VMOVUPS      Y3, (R10)
-	ADDQ         SI, R10
-	VMOVUPS      Y4, (R10)
-	ADDQ         SI, R10
-	VMOVUPS      Y5, (R10)
-	ADDQ         $0x20, R9
-	LEAQ         32(R9), R10
-	CMPQ         R10, SI
+	VMOVUPS      Y2, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y4, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y5, (R11)
+	ADDQ         $0x20, R10
+	LEAQ         32(R10), R11
+	CMPQ         R11, SI
 	JLE          columns4
-	CMPQ         R9, SI
+	CMPQ         R10, SI
 	JGE          done4
-	MOVQ         SI, R9
-	SUBQ         $0x20, R9
+	MOVQ         SI, R10
+	SUBQ         $0x20, R10
 	JMP          columns4
 
 narrow4:
-	CMPQ    R10, R8
+	CMPQ    R11, R9
 	JG      narrow4_0
-	VMOVUPS Y2, (R10)
+	VMOVUPS Y2, (R11)
 	JMP     narrow4_0end
 
 narrow4_0:
-	LEAQ       avx2ones<>+0(SB), R9
-	SUBQ       SI, R9
-	VMOVUPS    32(R9), Y6
-	VMASKMOVPS Y2, Y6, (R10)
+	LEAQ       avx2ones<>+0(SB), R10
+	MOVQ       R8, R13
+	NEGQ       R13
+	VMOVUPS    32(R10)(R13*4), Y6
+	VMASKMOVPS Y2, Y6, (R11)
 
 narrow4_0end:
-	ADDQ    SI, R10
-	CMPQ    R10, R8
+	ADDQ    SI, R11
+	CMPQ    R11, R9
 	JG      narrow4_1
-	VMOVUPS Y3, (R10)
+	VMOVUPS Y3, (R11)
 	JMP     narrow4_1end
 
 narrow4_1:
-	LEAQ       avx2ones<>+0(SB), R9
-	SUBQ       SI, R9
-	VMOVUPS    32(R9), Y2
-	VMASKMOVPS Y3, Y2, (R10)
+	LEAQ       avx2ones<>+0(SB), R10
+	MOVQ       R8, R13
+	NEGQ       R13
+	VMOVUPS    32(R10)(R13*4), Y2
+	VMASKMOVPS Y3, Y2, (R11)
 
 narrow4_1end:
-	ADDQ    SI, R10
-	CMPQ    R10, R8
+	ADDQ    SI, R11
+	CMPQ    R11, R9
 	JG      narrow4_2
-	VMOVUPS Y4, (R10)
+	VMOVUPS Y4, (R11)
 	JMP     narrow4_2end
 
 narrow4_2:
-	LEAQ       avx2ones<>+0(SB), R9
-	SUBQ       SI, R9
-	VMOVUPS    32(R9), Y2
-	VMASKMOVPS Y4, Y2, (R10)
+	LEAQ       avx2ones<>+0(SB), R10
+	MOVQ       R8, R13
+	NEGQ       R13
+	VMOVUPS    32(R10)(R13*4), Y2
+	VMASKMOVPS Y4, Y2, (R11)
 
 narrow4_2end:
-	ADDQ    SI, R10
-	CMPQ    R10, R8
+	ADDQ    SI, R11
+	CMPQ    R11, R9
 	JG      narrow4_3
-	VMOVUPS Y5, (R10)
+	VMOVUPS Y5, (R11)
 	JMP     narrow4_3end
 
 narrow4_3:
-	LEAQ       avx2ones<>+0(SB), R9
-	SUBQ       SI, R9
-	VMOVUPS    32(R9), Y2
-	VMASKMOVPS Y5, Y2, (R10)
+	LEAQ       avx2ones<>+0(SB), R10
+	MOVQ       R8, R13
+	NEGQ       R13
+	VMOVUPS    32(R10)(R13*4), Y2
+	VMASKMOVPS Y5, Y2, (R11)
 
 narrow4_3end:
 done4:
 	SUBQ $0x04, DI
 	JZ   end
-	MOVQ $0x00000004, R9
-	CMPQ DI, R9
+	MOVQ $0x00000004, R10
+	CMPQ DI, R10
 	JGE  whole
-	MOVQ DI, R9
+	MOVQ DI, R10
 	MOVQ $0x00000004, DI
 
 whole:
-	MOVQ  R9, R10
-	IMULQ SI, R10
-	ADDQ  R10, CX
-	IMULQ R11, R9
-	ADDQ  R9, DX
+	MOVQ  R10, R11
+	IMULQ SI, R11
+	ADDQ  R11, CX
+	IMULQ R12, R10
+	ADDQ  R10, DX
 	JMP   blocks
 
 single:
 	TESTQ DI, DI
 	JZ    end
-	XORQ  R9, R9
+	XORQ  R10, R10
 
 columns1:
 	VBROADCASTSS 56(AX), Y2
-	MOVQ         40(AX), R13
-	MOVQ         48(AX), R14
-	MOVQ         $0x00000007, R12
+	MOVQ         40(AX), R14
+	MOVQ         48(AX), R15
+	MOVQ         $0x00000007, R13
 
 taps1:
-	MOVQ         (R14), R10
-	LEAQ         (DX)(R10*4), R10
-	ADDQ         R9, R10
-	VBROADCASTSS (R13), Y3
-	VBROADCASTSS 28(R13), Y4
-	VBROADCASTSS 56(R13), Y5
-	VBROADCASTSS 84(R13), Y6
-	VBROADCASTSS 112(R13), Y7
-	VBROADCASTSS 140(R13), Y8
-	VBROADCASTSS 168(R13), Y9
-	VMOVUPS      (R10), Y10
-	ADDQ         BX, R10
+	MOVQ         (R15), R11
+	LEAQ         (DX)(R11*4), R11
+	ADDQ         R10, R11
+	VBROADCASTSS (R14), Y3
+	VBROADCASTSS 28(R14), Y4
+	VBROADCASTSS 56(R14), Y5
+	VBROADCASTSS 84(R14), Y6
+	VBROADCASTSS 112(R14), Y7
+	VBROADCASTSS 140(R14), Y8
+	VBROADCASTSS 168(R14), Y9
+	VMOVUPS      (R11), Y10
+	ADDQ         BX, R11
 	VFMADD231PS  Y10, Y3, Y2
-	VMOVUPS      (R10), Y3
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y3
+	ADDQ         BX, R11
 	VFMADD231PS  Y3, Y4, Y2
-	VMOVUPS      (R10), Y3
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y3
+	ADDQ         BX, R11
 	VFMADD231PS  Y3, Y5, Y2
-	VMOVUPS      (R10), Y3
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y3
+	ADDQ         BX, R11
 	VFMADD231PS  Y3, Y6, Y2
-	VMOVUPS      (R10), Y3
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y3
+	ADDQ         BX, R11
 	VFMADD231PS  Y3, Y7, Y2
-	VMOVUPS      (R10), Y3
-	ADDQ         BX, R10
+	VMOVUPS      (R11), Y3
+	ADDQ         BX, R11
 	VFMADD231PS  Y3, Y8, Y2
-	VMOVUPS      (R10), Y3
+	VMOVUPS      (R11), Y3
 	VFMADD231PS  Y3, Y9, Y2
-	ADDQ         $0x04, R13
-	ADDQ         $0x08, R14
-	DECQ         R12
+	ADDQ         $0x04, R14
+	ADDQ         $0x08, R15
+	DECQ         R13
 	JNZ          taps1
 	VMAXPS       Y2, Y0, Y2
 	VMINPS       Y2, Y1, Y2
-	LEAQ         (CX)(R9*1), R10
+	LEAQ         (CX)(R10*1), R11
 	CMPQ         SI, $0x00000020
 	JL           narrow1
-	VMOVUPS      Y2, (R10)
-	ADDQ         $0x20, R9
-	LEAQ         32(R9), R10
-	CMPQ         R10, SI
+	VMOVUPS      Y2, (R11)
+	ADDQ         $0x20, R10
+	LEAQ         32(R10), R11
+	CMPQ         R11, SI
 	JLE          columns1
-	CMPQ         R9, SI
+	CMPQ         R10, SI
 	JGE          done1
-	MOVQ         SI, R9
-	SUBQ         $0x20, R9
+	MOVQ         SI, R10
+	SUBQ         $0x20, R10
 	JMP          columns1
 
 narrow1:
-	CMPQ    R10, R8
+	CMPQ    R11, R9
 	JG      narrow1_0
-	VMOVUPS Y2, (R10)
+	VMOVUPS Y2, (R11)
 	JMP     narrow1_0end
 
 narrow1_0:
-	LEAQ       avx2ones<>+0(SB), R9
-	SUBQ       SI, R9
-	VMOVUPS    32(R9), Y3
-	VMASKMOVPS Y2, Y3, (R10)
+	LEAQ       avx2ones<>+0(SB), R10
+	MOVQ       R8, R13
+	NEGQ       R13
+	VMOVUPS    32(R10)(R13*4), Y3
+	VMASKMOVPS Y2, Y3, (R11)
 
 narrow1_0end:
 done1:
 	ADDQ SI, CX
-	ADDQ R11, DX
+	ADDQ R12, DX
 	DECQ DI
 	JMP  single
 
@@ -4599,6 +4641,242 @@ DATA avx2vc1100000<>+20(SB)/4, $0xc1100000
 DATA avx2vc1100000<>+24(SB)/4, $0xc1100000
 DATA avx2vc1100000<>+28(SB)/4, $0xc1100000
 GLOBL avx2vc1100000<>(SB), RODATA|NOPTR, $32
+
+// func avx2ColumnNorm(dst *float32, src *float32, ld int, rows int, n int, scale *float32, shift *float32, epsilon float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·avx2ColumnNorm(SB), NOSPLIT, $0-60
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         ld+16(FP), DX
+	MOVQ         rows+24(FP), BX
+	MOVQ         n+32(FP), SI
+	MOVQ         scale+40(FP), DI
+	MOVQ         shift+48(FP), R8
+	VBROADCASTSS epsilon+56(FP), Y0
+	SHLQ         $0x02, DX
+	VMOVD        BX, X1
+	VPBROADCASTD X1, Y1
+	VCVTDQ2PS    Y1, Y1
+
+wide:
+	CMPQ   SI, $0x20
+	JL     wideend
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	MOVQ   CX, R9
+	MOVQ   BX, R11
+
+widemean:
+	VMOVUPS (R9), Y10
+	VADDPS  Y10, Y2, Y2
+	VMOVUPS 32(R9), Y10
+	VADDPS  Y10, Y3, Y3
+	VMOVUPS 64(R9), Y10
+	VADDPS  Y10, Y4, Y4
+	VMOVUPS 96(R9), Y10
+	VADDPS  Y10, Y5, Y5
+	ADDQ    DX, R9
+	DECQ    R11
+	JNZ     widemean
+	VDIVPS  Y1, Y2, Y2
+	VDIVPS  Y1, Y3, Y3
+	VDIVPS  Y1, Y4, Y4
+	VDIVPS  Y1, Y5, Y5
+	MOVQ    CX, R9
+	MOVQ    BX, R11
+
+widevariance:
+	VMOVUPS     (R9), Y10
+	VSUBPS      Y2, Y10, Y10
+	VFMADD231PS Y10, Y10, Y6
+	VMOVUPS     32(R9), Y10
+	VSUBPS      Y3, Y10, Y10
+	VFMADD231PS Y10, Y10, Y7
+	VMOVUPS     64(R9), Y10
+	VSUBPS      Y4, Y10, Y10
+	VFMADD231PS Y10, Y10, Y8
+	VMOVUPS     96(R9), Y10
+	VSUBPS      Y5, Y10, Y10
+	VFMADD231PS Y10, Y10, Y9
+	ADDQ        DX, R9
+	DECQ        R11
+	JNZ         widevariance
+	VMOVUPS     avx2v3f800000<>+0(SB), Y10
+	VDIVPS      Y1, Y6, Y6
+	VADDPS      Y0, Y6, Y6
+	VSQRTPS     Y6, Y6
+	VDIVPS      Y6, Y10, Y6
+	VDIVPS      Y1, Y7, Y7
+	VADDPS      Y0, Y7, Y7
+	VSQRTPS     Y7, Y7
+	VDIVPS      Y7, Y10, Y7
+	VDIVPS      Y1, Y8, Y8
+	VADDPS      Y0, Y8, Y8
+	VSQRTPS     Y8, Y8
+	VDIVPS      Y8, Y10, Y8
+	VDIVPS      Y1, Y9, Y9
+	VADDPS      Y0, Y9, Y9
+	VSQRTPS     Y9, Y9
+	VDIVPS      Y9, Y10, Y9
+	MOVQ        AX, R10
+	MOVQ        DI, R12
+	MOVQ        R8, R13
+	MOVQ        CX, R9
+	MOVQ        BX, R11
+
+wideresult:
+	VBROADCASTSS (R12), Y10
+	VBROADCASTSS (R13), Y11
+	ADDQ         $0x04, R12
+	ADDQ         $0x04, R13
+	VMOVUPS      (R9), Y12
+	VSUBPS       Y2, Y12, Y12
+	VMULPS       Y6, Y12, Y12
+	VFMADD213PS  Y11, Y10, Y12
+	VMOVUPS      Y12, (R10)
+	VMOVUPS      32(R9), Y12
+	VSUBPS       Y3, Y12, Y12
+	VMULPS       Y7, Y12, Y12
+	VFMADD213PS  Y11, Y10, Y12
+	VMOVUPS      Y12, 32(R10)
+	VMOVUPS      64(R9), Y12
+	VSUBPS       Y4, Y12, Y12
+	VMULPS       Y8, Y12, Y12
+	VFMADD213PS  Y11, Y10, Y12
+	VMOVUPS      Y12, 64(R10)
+	VMOVUPS      96(R9), Y12
+	VSUBPS       Y5, Y12, Y12
+	VMULPS       Y9, Y12, Y12
+	VFMADD213PS  Y11, Y10, Y12
+	VMOVUPS      Y12, 96(R10)
+	ADDQ         DX, R10
+	ADDQ         DX, R9
+	DECQ         R11
+	JNZ          wideresult
+	ADDQ         $0x00000080, CX
+	ADDQ         $0x00000080, AX
+	SUBQ         $0x20, SI
+	JMP          wide
+
+wideend:
+vector:
+	CMPQ   SI, $0x08
+	JL     vectorend
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   CX, R9
+	MOVQ   BX, R11
+
+vectormean:
+	VMOVUPS (R9), Y4
+	VADDPS  Y4, Y2, Y2
+	ADDQ    DX, R9
+	DECQ    R11
+	JNZ     vectormean
+	VDIVPS  Y1, Y2, Y2
+	MOVQ    CX, R9
+	MOVQ    BX, R11
+
+vectorvariance:
+	VMOVUPS     (R9), Y4
+	VSUBPS      Y2, Y4, Y4
+	VFMADD231PS Y4, Y4, Y3
+	ADDQ        DX, R9
+	DECQ        R11
+	JNZ         vectorvariance
+	VMOVUPS     avx2v3f800000<>+0(SB), Y4
+	VDIVPS      Y1, Y3, Y3
+	VADDPS      Y0, Y3, Y3
+	VSQRTPS     Y3, Y3
+	VDIVPS      Y3, Y4, Y3
+	MOVQ        AX, R10
+	MOVQ        DI, R12
+	MOVQ        R8, R13
+	MOVQ        CX, R9
+	MOVQ        BX, R11
+
+vectorresult:
+	VBROADCASTSS (R12), Y4
+	VBROADCASTSS (R13), Y5
+	ADDQ         $0x04, R12
+	ADDQ         $0x04, R13
+	VMOVUPS      (R9), Y6
+	VSUBPS       Y2, Y6, Y6
+	VMULPS       Y3, Y6, Y6
+	VFMADD213PS  Y5, Y4, Y6
+	VMOVUPS      Y6, (R10)
+	ADDQ         DX, R10
+	ADDQ         DX, R9
+	DECQ         R11
+	JNZ          vectorresult
+	ADDQ         $0x00000020, CX
+	ADDQ         $0x00000020, AX
+	SUBQ         $0x08, SI
+	JMP          vector
+
+vectorend:
+	TESTQ   SI, SI
+	JZ      done
+	LEAQ    avx2ones<>+0(SB), R9
+	NEGQ    SI
+	VMOVUPS 32(R9)(SI*4), Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	MOVQ    CX, R9
+	MOVQ    BX, R11
+
+restmean:
+	VMASKMOVPS (R9), Y2, Y5
+	VADDPS     Y5, Y3, Y3
+	ADDQ       DX, R9
+	DECQ       R11
+	JNZ        restmean
+	VDIVPS     Y1, Y3, Y3
+	MOVQ       CX, R9
+	MOVQ       BX, R11
+
+restvariance:
+	VMASKMOVPS  (R9), Y2, Y5
+	VSUBPS      Y3, Y5, Y5
+	VFMADD231PS Y5, Y5, Y4
+	ADDQ        DX, R9
+	DECQ        R11
+	JNZ         restvariance
+	VMOVUPS     avx2v3f800000<>+0(SB), Y5
+	VDIVPS      Y1, Y4, Y4
+	VADDPS      Y0, Y4, Y4
+	VSQRTPS     Y4, Y4
+	VDIVPS      Y4, Y5, Y4
+	MOVQ        AX, R10
+	MOVQ        DI, R12
+	MOVQ        R8, R13
+	MOVQ        CX, R9
+	MOVQ        BX, R11
+
+restresult:
+	VBROADCASTSS (R12), Y0
+	VBROADCASTSS (R13), Y1
+	ADDQ         $0x04, R12
+	ADDQ         $0x04, R13
+	VMASKMOVPS   (R9), Y2, Y5
+	VSUBPS       Y3, Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD213PS  Y1, Y0, Y5
+	VMASKMOVPS   Y5, Y2, (R10)
+	ADDQ         DX, R10
+	ADDQ         DX, R9
+	DECQ         R11
+	JNZ          restresult
+
+done:
+	VZEROUPPER
+	RET
 
 // func avx2Relu(dst []float32, x []float32)
 // Requires: AVX

@@ -5637,3 +5637,238 @@ DATA avx512vc1100000<>+52(SB)/4, $0xc1100000
 DATA avx512vc1100000<>+56(SB)/4, $0xc1100000
 DATA avx512vc1100000<>+60(SB)/4, $0xc1100000
 GLOBL avx512vc1100000<>(SB), RODATA|NOPTR, $64
+
+// func avx512ColumnNorm(dst *float32, src *float32, ld int, rows int, n int, scale *float32, shift *float32, epsilon float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·avx512ColumnNorm(SB), NOSPLIT, $0-60
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         ld+16(FP), DX
+	MOVQ         rows+24(FP), BX
+	MOVQ         n+32(FP), SI
+	MOVQ         scale+40(FP), DI
+	MOVQ         shift+48(FP), R8
+	VBROADCASTSS epsilon+56(FP), Z0
+	SHLQ         $0x02, DX
+	VPBROADCASTD BX, Z1
+	VCVTDQ2PS    Z1, Z1
+
+wide:
+	CMPQ   SI, $0x40
+	JL     wideend
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ   CX, R9
+	MOVQ   BX, R11
+
+widemean:
+	VMOVUPS (R9), Z10
+	VADDPS  Z10, Z2, Z2
+	VMOVUPS 64(R9), Z10
+	VADDPS  Z10, Z3, Z3
+	VMOVUPS 128(R9), Z10
+	VADDPS  Z10, Z4, Z4
+	VMOVUPS 192(R9), Z10
+	VADDPS  Z10, Z5, Z5
+	ADDQ    DX, R9
+	DECQ    R11
+	JNZ     widemean
+	VDIVPS  Z1, Z2, Z2
+	VDIVPS  Z1, Z3, Z3
+	VDIVPS  Z1, Z4, Z4
+	VDIVPS  Z1, Z5, Z5
+	MOVQ    CX, R9
+	MOVQ    BX, R11
+
+widevariance:
+	VMOVUPS     (R9), Z10
+	VSUBPS      Z2, Z10, Z10
+	VFMADD231PS Z10, Z10, Z6
+	VMOVUPS     64(R9), Z10
+	VSUBPS      Z3, Z10, Z10
+	VFMADD231PS Z10, Z10, Z7
+	VMOVUPS     128(R9), Z10
+	VSUBPS      Z4, Z10, Z10
+	VFMADD231PS Z10, Z10, Z8
+	VMOVUPS     192(R9), Z10
+	VSUBPS      Z5, Z10, Z10
+	VFMADD231PS Z10, Z10, Z9
+	ADDQ        DX, R9
+	DECQ        R11
+	JNZ         widevariance
+	VMOVUPS     avx512v3f800000<>+0(SB), Z10
+	VDIVPS      Z1, Z6, Z6
+	VADDPS      Z0, Z6, Z6
+	VSQRTPS     Z6, Z6
+	VDIVPS      Z6, Z10, Z6
+	VDIVPS      Z1, Z7, Z7
+	VADDPS      Z0, Z7, Z7
+	VSQRTPS     Z7, Z7
+	VDIVPS      Z7, Z10, Z7
+	VDIVPS      Z1, Z8, Z8
+	VADDPS      Z0, Z8, Z8
+	VSQRTPS     Z8, Z8
+	VDIVPS      Z8, Z10, Z8
+	VDIVPS      Z1, Z9, Z9
+	VADDPS      Z0, Z9, Z9
+	VSQRTPS     Z9, Z9
+	VDIVPS      Z9, Z10, Z9
+	MOVQ        AX, R10
+	MOVQ        DI, R12
+	MOVQ        R8, R13
+	MOVQ        CX, R9
+	MOVQ        BX, R11
+
+wideresult:
+	VBROADCASTSS (R12), Z10
+	VBROADCASTSS (R13), Z15
+	ADDQ         $0x04, R12
+	ADDQ         $0x04, R13
+	VMOVUPS      (R9), Z16
+	VSUBPS       Z2, Z16, Z16
+	VMULPS       Z6, Z16, Z16
+	VFMADD213PS  Z15, Z10, Z16
+	VMOVUPS      Z16, (R10)
+	VMOVUPS      64(R9), Z16
+	VSUBPS       Z3, Z16, Z16
+	VMULPS       Z7, Z16, Z16
+	VFMADD213PS  Z15, Z10, Z16
+	VMOVUPS      Z16, 64(R10)
+	VMOVUPS      128(R9), Z16
+	VSUBPS       Z4, Z16, Z16
+	VMULPS       Z8, Z16, Z16
+	VFMADD213PS  Z15, Z10, Z16
+	VMOVUPS      Z16, 128(R10)
+	VMOVUPS      192(R9), Z16
+	VSUBPS       Z5, Z16, Z16
+	VMULPS       Z9, Z16, Z16
+	VFMADD213PS  Z15, Z10, Z16
+	VMOVUPS      Z16, 192(R10)
+	ADDQ         DX, R10
+	ADDQ         DX, R9
+	DECQ         R11
+	JNZ          wideresult
+	ADDQ         $0x00000100, CX
+	ADDQ         $0x00000100, AX
+	SUBQ         $0x40, SI
+	JMP          wide
+
+wideend:
+vector:
+	CMPQ   SI, $0x10
+	JL     vectorend
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	MOVQ   CX, R9
+	MOVQ   BX, R11
+
+vectormean:
+	VMOVUPS (R9), Z2
+	VADDPS  Z2, Z11, Z11
+	ADDQ    DX, R9
+	DECQ    R11
+	JNZ     vectormean
+	VDIVPS  Z1, Z11, Z11
+	MOVQ    CX, R9
+	MOVQ    BX, R11
+
+vectorvariance:
+	VMOVUPS     (R9), Z2
+	VSUBPS      Z11, Z2, Z2
+	VFMADD231PS Z2, Z2, Z12
+	ADDQ        DX, R9
+	DECQ        R11
+	JNZ         vectorvariance
+	VMOVUPS     avx512v3f800000<>+0(SB), Z2
+	VDIVPS      Z1, Z12, Z12
+	VADDPS      Z0, Z12, Z12
+	VSQRTPS     Z12, Z12
+	VDIVPS      Z12, Z2, Z12
+	MOVQ        AX, R10
+	MOVQ        DI, R12
+	MOVQ        R8, R13
+	MOVQ        CX, R9
+	MOVQ        BX, R11
+
+vectorresult:
+	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z3
+	ADDQ         $0x04, R12
+	ADDQ         $0x04, R13
+	VMOVUPS      (R9), Z4
+	VSUBPS       Z11, Z4, Z4
+	VMULPS       Z12, Z4, Z4
+	VFMADD213PS  Z3, Z2, Z4
+	VMOVUPS      Z4, (R10)
+	ADDQ         DX, R10
+	ADDQ         DX, R9
+	DECQ         R11
+	JNZ          vectorresult
+	ADDQ         $0x00000040, CX
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x10, SI
+	JMP          vector
+
+vectorend:
+	TESTQ  SI, SI
+	JZ     done
+	MOVQ   $-1, R9
+	BZHIQ  SI, R9, R9
+	KMOVW  R9, K1
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	MOVQ   CX, R9
+	MOVQ   BX, R11
+
+restmean:
+	VMOVUPS.Z (R9), K1, Z2
+	VADDPS    Z2, Z13, Z13
+	ADDQ      DX, R9
+	DECQ      R11
+	JNZ       restmean
+	VDIVPS    Z1, Z13, Z13
+	MOVQ      CX, R9
+	MOVQ      BX, R11
+
+restvariance:
+	VMOVUPS.Z   (R9), K1, Z2
+	VSUBPS      Z13, Z2, Z2
+	VFMADD231PS Z2, Z2, Z14
+	ADDQ        DX, R9
+	DECQ        R11
+	JNZ         restvariance
+	VMOVUPS     avx512v3f800000<>+0(SB), Z2
+	VDIVPS      Z1, Z14, Z14
+	VADDPS      Z0, Z14, Z14
+	VSQRTPS     Z14, Z14
+	VDIVPS      Z14, Z2, Z14
+	MOVQ        AX, R10
+	MOVQ        DI, R12
+	MOVQ        R8, R13
+	MOVQ        CX, R9
+	MOVQ        BX, R11
+
+restresult:
+	VBROADCASTSS (R12), Z0
+	VBROADCASTSS (R13), Z1
+	ADDQ         $0x04, R12
+	ADDQ         $0x04, R13
+	VMOVUPS.Z    (R9), K1, Z2
+	VSUBPS       Z13, Z2, Z2
+	VMULPS       Z14, Z2, Z2
+	VFMADD213PS  Z1, Z0, Z2
+	VMOVUPS      Z2, K1, (R10)
+	ADDQ         DX, R10
+	ADDQ         DX, R9
+	DECQ         R11
+	JNZ          restresult
+
+done:
+	VZEROUPPER
+	RET

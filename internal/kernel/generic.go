@@ -31,6 +31,8 @@ func generic() *Table {
 		Taps:       genericTaps,
 		MaxTaps:    genericMaxTaps,
 
+		columnNorm: genericColumnNorm,
+
 		winogradInput:  genericWinogradInput,
 		winogradOutput: genericWinogradOutput,
 	}

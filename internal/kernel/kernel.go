@@ -33,7 +33,8 @@ type Table struct {
 	copyRows  func(dst, src *float32, dstStep, srcStep, rows, n int)
 	evenRows  func(dst, src *float32, dstStep, srcStep, rows, n int)
 
-	slides []slideKernel
+	slides     []slideKernel
+	columnNorm func(dst, src *float32, ld, rows, n int, scale, shift *float32, epsilon float32)
 
 	winogradInput  func(dst *float32, step int, src *float32, n int)
 	winogradOutput func(dst, src *float32, step, n int, bias, lo, hi float32)

@@ -35,6 +35,8 @@ func native() []*Table {
 		LeakyRelu: genericLeakyRelu,
 		HardSwish: genericHardSwish,
 
+		columnNorm: genericColumnNorm,
+
 		winogradInput:  genericWinogradInput,
 		winogradOutput: genericWinogradOutput,
 		Relu:           func(dst, x []float32) { clampNEON(dst, x, 0, inf32) },

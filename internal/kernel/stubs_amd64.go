@@ -104,6 +104,11 @@ func avx2Tanh(dst, x []float32)
 //go:noescape
 func avx2Gelu(dst, x []float32)
 
+// avx2ColumnNorm normalises each of n columns of rows elements, which are ld apart.
+//
+//go:noescape
+func avx2ColumnNorm(dst, src *float32, ld, rows, n int, scale, shift *float32, epsilon float32)
+
 // avx2Relu computes dst = max(x, 0).
 //
 //go:noescape
@@ -298,3 +303,8 @@ func avx512Tanh(dst, x []float32)
 //
 //go:noescape
 func avx512Gelu(dst, x []float32)
+
+// avx512ColumnNorm normalises each of n columns of rows elements, which are ld apart.
+//
+//go:noescape
+func avx512ColumnNorm(dst, src *float32, ld, rows, n int, scale, shift *float32, epsilon float32)

@@ -104,3 +104,40 @@ func (g *generator) signOf(x, v reg.VecVirtual) {
 	g.and(g.pattern(signBit), x, sign)
 	g.xor(sign, v, v)
 }
+
+// firstLanes returns a mask of the first n lanes.
+func (g *generator) firstLanes(n reg.GPVirtual) operand.Op {
+	m := g.GP64()
+	if g.lanes == 16 {
+		g.MOVQ(operand.I32(-1), m)
+		g.BZHIQ(n, m, m)
+		k := g.K()
+		g.KMOVW(m.As32(), k)
+		return k
+	}
+	back := g.GP64()
+	g.LEAQ(g.ones(), m)
+	g.MOVQ(n, back)
+	g.NEGQ(back)
+	v := g.vec()
+	g.VMOVUPS(operand.Mem{Base: m, Index: back, Scale: 4, Disp: g.bytes()}, v)
+	return v
+}
+
+// loadMasked reads the lanes in the mask, and touches no memory for the others, which become zero.
+func (g *generator) loadMasked(m operand.Mem, mask operand.Op, v reg.VecVirtual) {
+	if g.lanes == 16 {
+		g.VMOVUPS_Z(m, mask, v)
+		return
+	}
+	g.VMASKMOVPS(m, mask, v)
+}
+
+// storeMasked writes the lanes in the mask.
+func (g *generator) storeMasked(v reg.VecVirtual, mask operand.Op, m operand.Mem) {
+	if g.lanes == 16 {
+		g.VMOVUPS(v, mask, m)
+		return
+	}
+	g.VMASKMOVPS(v, mask, m)
+}

@@ -37,6 +37,7 @@ func main() {
 		g.packLanes()
 		g.slides()
 		g.transcendental()
+		g.columnNorm()
 		if v.name == avx2.name {
 			g.elementwise()
 			g.dots()

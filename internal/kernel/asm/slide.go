@@ -163,15 +163,12 @@ func (g *generator) slide(size, stride int) {
 
 // narrow returns a function that stores the first columns of a vector, for planes that are narrower than one.
 func (g *generator) narrow(dst, rows, cols reg.GPVirtual) func(label string, v reg.VecVirtual, q reg.GPVirtual) {
+	n := g.GP64()
+	g.MOVQ(cols, n)
+	g.SHRQ(operand.U8(2), n)
 	if g.lanes == 16 {
-		n, k := g.GP64(), g.GP64()
-		g.MOVQ(cols, n)
-		g.SHRQ(operand.U8(2), n)
-		g.MOVQ(operand.I32(-1), k)
-		g.BZHIQ(n, k, k)
-		mask := g.K()
-		g.KMOVW(k.As32(), mask)
-		return func(_ string, v reg.VecVirtual, q reg.GPVirtual) { g.VMOVUPS(v, mask, operand.Mem{Base: q}) }
+		mask := g.firstLanes(n)
+		return func(_ string, v reg.VecVirtual, q reg.GPVirtual) { g.storeMasked(v, mask, operand.Mem{Base: q}) }
 	}
 	// A masked store takes ten times as long as another.
 	end := g.GP64()
@@ -185,11 +182,7 @@ func (g *generator) narrow(dst, rows, cols reg.GPVirtual) func(label string, v r
 		g.VMOVUPS(v, operand.Mem{Base: q})
 		g.JMP(operand.LabelRef(label + "end"))
 		g.Label(label)
-		mask, m := g.vec(), g.GP64()
-		g.LEAQ(g.ones(), m)
-		g.SUBQ(cols, m)
-		g.VMOVUPS(operand.Mem{Base: m, Disp: g.bytes()}, mask)
-		g.VMASKMOVPS(v, mask, operand.Mem{Base: q})
+		g.storeMasked(v, g.firstLanes(n), operand.Mem{Base: q})
 		g.Label(label + "end")
 	}
 }
