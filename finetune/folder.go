@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/onnxcnn/onnxcnn/internal/atomicfile"
 	"github.com/onnxcnn/onnxcnn/internal/tfevents"
 )
 
@@ -20,6 +21,9 @@ const checkpointFile = "checkpoint.safetensors"
 // results are the files that tell a folder of an earlier run.
 var results = []string{"run.json", checkpointFile, "model.onnx"}
 
+// written are the files that a run writes, of which a killed one may have left temporary ones.
+var written = append([]string{"head.onnx", samplesFile, "history.csv", "history.json", "curves.png", "report.json", "confusion.png"}, results...)
+
 // ErrRunExists says that a run folder has the results of an earlier run.
 var ErrRunExists = errors.New("the folder has an earlier run in it")
 
@@ -30,6 +34,11 @@ func (f folder) open(replace, resume bool) error {
 	}
 	if err := os.MkdirAll(string(f), 0o777); err != nil {
 		return err
+	}
+	for _, name := range written {
+		if err := atomicfile.Clean(f.path(name)); err != nil {
+			return err
+		}
 	}
 	if resume {
 		return nil

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // File is a file that is being written. It does not exist under its name before Commit.
@@ -51,6 +52,27 @@ func Create(path string) (*File, error) {
 		}
 		return &File{File: f, path: path}, nil
 	}
+}
+
+// Clean removes temporary files that writers of path left behind which were killed. Nobody may be writing it now.
+func Clean(path string) error {
+	dir, base := filepath.Split(path)
+	entries, err := os.ReadDir(filepath.Clean(dir))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		middle, ok := strings.CutPrefix(e.Name(), "."+base+".")
+		if !ok {
+			continue
+		}
+		if number, ok := strings.CutSuffix(middle, ".tmp"); ok && len(number) == 8 && e.Type().IsRegular() {
+			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Commit flushes the file to the disk and gives it its name.

@@ -137,3 +137,29 @@ func TestErrors(t *testing.T) {
 		t.Errorf("left behind: %s", got)
 	}
 }
+
+// Clean takes away what a killed writer leaves, and nothing else.
+func TestClean(t *testing.T) {
+	dir := t.TempDir()
+	f, err := Create(filepath.Join(dir, "a.bin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	keep := []string{"a.bin", ".a.bin.tmp", ".b.bin.00000001.tmp", ".a.bin.1.tmp"}
+	for _, name := range keep {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Clean(filepath.Join(dir, "a.bin")); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != len(keep) {
+		t.Errorf("left: %v, %v", entries, err)
+	}
+	if Clean(filepath.Join(dir, "none", "a.bin")) == nil {
+		t.Error("a folder that does not exist is cleaned")
+	}
+}
