@@ -1,0 +1,305 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/onnxcnn/onnxcnn/internal/demodata"
+	"github.com/onnxcnn/onnxcnn/internal/reftest"
+)
+
+// workshop is a folder with the program, a network and pictures, that every user may read.
+type workshop struct{ dir string }
+
+func newWorkshop(t *testing.T) *workshop {
+	t.Helper()
+	// Not t.TempDir: other users have to get in.
+	dir, err := os.MkdirTemp("", "onnxcnn-faults")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	w := &workshop{dir}
+	self, err := os.Open("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer self.Close()
+	program, err := os.OpenFile(w.path("onnxcnn"), os.O_CREATE|os.O_WRONLY, 0o755)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(program, self); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(program.Close(), os.Chmod(dir, 0o755), os.WriteFile(w.path("net.onnx"), demodata.Backbone(), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	pictures, err := demodata.Images()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(w.path("pictures"), pictures); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w *workshop) path(parts ...string) string {
+	return filepath.Join(append([]string{w.dir}, parts...)...)
+}
+
+// command is a call of the program in the workshop.
+func (w *workshop) command(args ...string) *exec.Cmd {
+	cmd := exec.Command(w.path("onnxcnn"), args...)
+	cmd.Dir = w.dir
+	cmd.Env = append(os.Environ(), "HOME="+w.dir, "XDG_CACHE_HOME="+w.path("cache"), "ONNXCNN_HOME="+w.path("home"))
+	return cmd
+}
+
+// run calls the program, which must end with that status, and returns what it said on the standard error.
+func (w *workshop) run(t *testing.T, status int, args ...string) string {
+	t.Helper()
+	return finish(t, w.command(args...), status)
+}
+
+// finish runs a call, which must end with that status, and returns what it said on the standard error.
+func finish(t *testing.T, cmd *exec.Cmd, status int) string {
+	t.Helper()
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	if got := cmd.ProcessState.ExitCode(); got != status {
+		t.Fatalf("%s: exit status %d, want %d: %s", strings.Join(cmd.Args[1:], " "), got, status, stderr.String())
+	}
+	return stderr.String()
+}
+
+// below returns the content of every file in a folder, or of a file, without the temporary ones; nil if there is none.
+func below(t *testing.T, p string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	err := filepath.WalkDir(p, func(name string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) && name == p {
+			return fs.SkipAll
+		}
+		if err != nil || d.IsDir() || strings.HasSuffix(name, ".tmp") {
+			return err
+		}
+		data, err := os.ReadFile(name)
+		rel, _ := filepath.Rel(p, name)
+		out[rel] = string(data)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}
+
+// writers are the commands that write files, with what they write: OUT is its name.
+var writers = []struct {
+	name string
+	args []string
+	out  string
+}{
+	{"extract-features npz", []string{"extract-features", "net.onnx", "pictures", "-o", "OUT"}, "features.npz"},
+	{"extract-features csv", []string{"extract-features", "net.onnx", "pictures", "-o", "OUT"}, "features.csv"},
+	{"extract-features parquet", []string{"extract-features", "net.onnx", "pictures", "-o", "OUT"}, "features.parquet"},
+	{"extract-features safetensors", []string{"extract-features", "net.onnx", "pictures", "--pool", "none", "-o", "OUT"}, "features.safetensors"},
+	{"augment", []string{"augment", "pictures", "--images", "2", "-o", "OUT"}, "grid.png"},
+	{"gradcam", []string{"gradcam", "net.onnx", "pictures/val", "-o", "OUT"}, "map.png"},
+}
+
+// A program that is killed at any moment leaves what was there before, or what it would have written: never a part of
+// it under its name. Called again, it writes what it would have written at once.
+func TestKilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts the program many times")
+	}
+	w := newWorkshop(t)
+	r := rand.New(rand.NewPCG(1, 2))
+	kills, survived := 0, 0
+	for _, c := range writers {
+		t.Run(c.name, func(t *testing.T) {
+			call := func(out string) []string {
+				args := slices.Clone(c.args)
+				args[slices.Index(args, "OUT")] = out
+				return args
+			}
+			start := time.Now()
+			w.run(t, 0, call("whole-"+c.out)...)
+			took := time.Since(start)
+			whole := below(t, w.path("whole-"+c.out))
+			if whole == nil {
+				t.Fatal("it wrote nothing")
+			}
+			for i := range 6 {
+				out := w.path(c.out)
+				var before map[string]string
+				if i%2 == 1 { // over an older file
+					if err := os.WriteFile(out, []byte("older"), 0o666); err != nil {
+						t.Fatal(err)
+					}
+					before = map[string]string{".": "older"}
+				}
+				cmd := w.command(call(c.out)...)
+				if err := cmd.Start(); err != nil {
+					t.Fatal(err)
+				}
+				timer := time.AfterFunc(time.Duration(r.Float64()*1.1*float64(took)), func() { _ = cmd.Process.Kill() })
+				err := cmd.Wait()
+				timer.Stop()
+				kills++
+				got := below(t, out)
+				switch {
+				case err == nil || maps.Equal(got, whole):
+					if !maps.Equal(got, whole) {
+						t.Error("it ended well with another result")
+					}
+				case !maps.Equal(got, before):
+					t.Errorf("kill %d left %d files where there were %d", i, len(got), len(before))
+				default:
+					survived++
+				}
+				if err := os.RemoveAll(out); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.run(t, 0, call(c.out)...)
+			if !maps.Equal(below(t, w.path(c.out)), whole) {
+				t.Error("after the kills it writes something else")
+			}
+		})
+	}
+	t.Logf("figure: writing commands: %d runs killed, %d of them before their file was there; no partial file", kills, survived)
+}
+
+// On a full disk a command fails with the reason and leaves no file behind.
+func TestFullDisk(t *testing.T) {
+	w := newWorkshop(t)
+	small := w.path("small")
+	if err := os.Mkdir(small, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("tmpfs", small, "tmpfs", 0, "size=4k"); err != nil {
+		reftest.Missing(t, "permission to mount a tmpfs: "+err.Error())
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(small, 0) })
+	tried := 0
+	for _, c := range writers {
+		t.Run(c.name, func(t *testing.T) {
+			args := slices.Clone(c.args)
+			args[slices.Index(args, "OUT")] = filepath.Join("small", c.out)
+			said := w.run(t, 1, args...)
+			if !strings.Contains(said, "no space left on device") {
+				t.Errorf("it said %q", said)
+			}
+			left, err := os.ReadDir(small)
+			if err != nil || len(left) > 0 {
+				t.Errorf("it left %v, %v", left, err)
+			}
+			tried++
+		})
+	}
+	t.Run("finetune", func(t *testing.T) {
+		said := w.run(t, 1, "finetune", "net.onnx", "pictures", "--epochs", "1", "--cache", "off", "-o", "small/run")
+		if !strings.Contains(said, "no space left on device") {
+			t.Errorf("it said %q", said)
+		}
+		for name := range below(t, filepath.Join(small, "run")) {
+			if strings.HasSuffix(name, ".onnx") || strings.HasSuffix(name, ".safetensors") {
+				t.Errorf("it left %s", name)
+			}
+		}
+		tried++
+	})
+	t.Logf("figure: full disk: %d commands failed cleanly", tried)
+}
+
+// Without permission to write or to read, a command says so and changes nothing.
+func TestPermissions(t *testing.T) {
+	w := newWorkshop(t)
+	nobody := func(args ...string) *exec.Cmd {
+		cmd := w.command(args...)
+		if os.Geteuid() == 0 { // root may do everything: be somebody else
+			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		}
+		return cmd
+	}
+	locked := w.path("locked")
+	if err := os.Mkdir(locked, 0o555); err != nil {
+		t.Fatal(err)
+	}
+	tried := 0
+	for _, c := range writers {
+		t.Run(c.name, func(t *testing.T) {
+			args := slices.Clone(c.args)
+			args[slices.Index(args, "OUT")] = filepath.Join("locked", c.out)
+			said := finish(t, nobody(args...), 1)
+			if !strings.Contains(said, "permission denied") || !strings.Contains(said, c.out) || strings.Contains(said, ".tmp") {
+				t.Errorf("it said %q", said)
+			}
+			if got := below(t, locked); got != nil {
+				t.Errorf("it left %d files", len(got))
+			}
+			tried++
+		})
+	}
+	t.Run("unreadable image", func(t *testing.T) {
+		if err := os.Chmod(w.path("pictures"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		open := w.path("open")
+		if err := errors.Join(os.Mkdir(open, 0o755), os.Chmod(open, 0o777)); err != nil {
+			t.Fatal(err)
+		}
+		var first string
+		err := filepath.WalkDir(w.path("pictures"), func(p string, d fs.DirEntry, err error) error {
+			if err == nil && !d.IsDir() && first == "" {
+				first = p
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(first, 0); err != nil {
+			t.Fatal(err)
+		}
+		said := finish(t, nobody("extract-features", "net.onnx", "pictures", "-o", "open/features.npz"), 3)
+		if !strings.Contains(said, filepath.Base(first)) || !strings.Contains(said, "permission denied") {
+			t.Errorf("it said %q", said)
+		}
+		tried++
+	})
+	t.Run("unreadable model", func(t *testing.T) {
+		if err := os.Chmod(w.path("net.onnx"), 0); err != nil {
+			t.Fatal(err)
+		}
+		if said := finish(t, nobody("summary", "net.onnx"), 1); !strings.Contains(said, "net.onnx: permission denied") {
+			t.Errorf("it said %q", said)
+		}
+		tried++
+	})
+	t.Logf("figure: revoked permissions: %d commands failed cleanly", tried)
+}
