@@ -24,6 +24,7 @@ func readers() []reader {
 		{"npz", isNpz, ReadNpz},
 		{"PyTorch", isTorch, ReadTorch},
 		{"safetensors", isSafetensors, ReadSafetensors},
+		{"Keras HDF5", isHDF5, ReadKerasWeights},
 	}
 }
 
