@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/onnxcnn/onnxcnn/backend"
+	"github.com/onnxcnn/onnxcnn/convert"
 	"github.com/onnxcnn/onnxcnn/internal/graph"
 	"github.com/onnxcnn/onnxcnn/onnx"
 	"github.com/onnxcnn/onnxcnn/zoo"
@@ -17,6 +18,7 @@ import (
 // ExportOptions say in what form [ExportRun] writes a network. The zero value writes it as it was trained: with the names
 // and the normalisations of its base.
 type ExportOptions struct {
+	Opset    int              // version of ONNX's operators, as [convert.Opset] takes it; 0 for the base's
 	HeadOnly bool             // the head alone, which takes what the base gives
 	FoldBN   bool             // fold batch normalisations into the convolutions before them
 	Save     onnx.SaveOptions // whether weights go to a second file
@@ -78,6 +80,11 @@ func ExportRun(ctx context.Context, dir, file string, o ExportOptions) (*Exporte
 	out := &Exported{File: file}
 	if o.FoldBN {
 		if m, out.Folded, err = graph.FoldBatchNorm(m); err != nil {
+			return nil, err
+		}
+	}
+	if o.Opset != 0 {
+		if m, err = convert.Opset(m, o.Opset); err != nil {
 			return nil, err
 		}
 	}

@@ -100,6 +100,10 @@ func TestExportRun(t *testing.T) {
 				t.Errorf("operators %v", op)
 			}
 		}},
+		{"opset 12", finetune.ExportOptions{Opset: 12}, isOpset(12)},
+		{"opset 13", finetune.ExportOptions{Opset: 13}, isOpset(13)},
+		{"opset 18, folded", finetune.ExportOptions{Opset: 18, FoldBN: true}, isOpset(18)},
+		{"head of opset 21", finetune.ExportOptions{Opset: 21, HeadOnly: true}, isOpset(21)},
 		{"weights beside the file", finetune.ExportOptions{Save: onnx.SaveOptions{ExternalThreshold: 1 << 17}}, func(t *testing.T, file string, _ *onnx.Model, _ *finetune.Exported) {
 			if small, data := len(read(t, file)), len(read(t, file+".data")); small > 1<<17 || data < 1<<17 {
 				t.Errorf("%d bytes and %d beside", small, data)
@@ -121,6 +125,17 @@ func TestExportRun(t *testing.T) {
 			}
 			c.check(t, file, m, e)
 		})
+	}
+}
+
+func isOpset(want int) func(*testing.T, string, *onnx.Model, *finetune.Exported) {
+	return func(t *testing.T, _ string, m *onnx.Model, e *finetune.Exported) {
+		if got := m.OpsetVersion(""); got != want || e.Opset != want {
+			t.Errorf("opset %d (%d)", got, e.Opset)
+		}
+		if e.Check.Difference > 1e-5*max(1, e.Check.Largest) {
+			t.Errorf("differs by %v at %v", e.Check.Difference, e.Check.Largest)
+		}
 	}
 }
 

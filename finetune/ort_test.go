@@ -29,6 +29,9 @@ func TestORT(t *testing.T) {
 		{"plain", finetune.ExportOptions{}},
 		{"folded", finetune.ExportOptions{FoldBN: true}},
 		{"head", finetune.ExportOptions{HeadOnly: true}},
+		{"opset 12", finetune.ExportOptions{Opset: 12}},
+		{"opset 13", finetune.ExportOptions{Opset: 13}},
+		{"opset 18", finetune.ExportOptions{Opset: 18}},
 		{"weights beside the file", finetune.ExportOptions{Save: onnx.SaveOptions{External: true}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -21,10 +21,12 @@ After writing, the file is read back and compared with what the trained network 
 alone and three at once: a difference makes the command fail.
 
   onnxcnn export run -o flowers.onnx --fold-bn
+  onnxcnn export run -o old.onnx --opset 12
   onnxcnn export run -o head.onnx --head-only`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE`; compressed if its name ends in .gz or .zst"},
 			&cli.BoolFlag{Name: "head-only", Usage: "write the head alone, which takes what the base gives"},
+			&cli.IntFlag{Name: "opset", Usage: "write version `N` of ONNX's operators; by default that of the network which training began with"},
 			&cli.BoolFlag{Name: "fold-bn", Usage: "fold batch normalisations into the convolutions before them: smaller, but not to be trained again"},
 			threadsFlag(), quietFlag(), jsonFlag(),
 		},
@@ -42,7 +44,10 @@ func export(c *cli.Context) error {
 	case c.String("output") == "":
 		return withHint(usagef("where to? Give -o FILE"), "%s", seeHelp(c.Command))
 	}
-	o := finetune.ExportOptions{HeadOnly: c.Bool("head-only"), FoldBN: c.Bool("fold-bn"), Threads: c.Int("threads"),
+	if c.IsSet("opset") && c.Int("opset") < 1 {
+		return usagef("--opset %d: want 1 or more", c.Int("opset"))
+	}
+	o := finetune.ExportOptions{Opset: c.Int("opset"), HeadOnly: c.Bool("head-only"), FoldBN: c.Bool("fold-bn"), Threads: c.Int("threads"),
 		Warn: func(s string) { advise(c, "warning: %s", s) }}
 	res, err := finetune.ExportRun(c.Context, dir, c.String("output"), o)
 	if errors.Is(err, finetune.ErrNoRun) {
