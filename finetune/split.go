@@ -22,6 +22,7 @@ type Network struct {
 	Frozen  int // parameters of the base and the head that are not trained
 	Trained int // parameters that are
 
+	trainedAt map[string]int   // trained parameters by the first output of the node that reads them
 	first     int              // index in Model.Graph.Nodes of the first trained layer
 	headFirst int              // and of the head
 	shapes    map[string][]int // of values, for one image
@@ -111,7 +112,7 @@ func split(m *onnx.Model, outputs int, o NetOptions) (*Network, error) {
 	}
 	separateWeights(g)
 	stillNormalisations(g)
-	n := &Network{Input: in.Name, Shape: slices.Clone(shape), bn: bn, shapes: map[string][]int{in.Name: append([]int{1}, shape...)}}
+	n := &Network{trainedAt: map[string]int{}, Input: in.Name, Shape: slices.Clone(shape), bn: bn, shapes: map[string][]int{in.Name: append([]int{1}, shape...)}}
 	for _, l := range layers {
 		n.shapes[l.Output] = l.Shape
 	}
@@ -183,6 +184,9 @@ func (n *Network) adopt(values weights) error {
 	}
 	return nil
 }
+
+// TrainedIn returns how many parameters of a layer of Model are trained.
+func (n *Network) TrainedIn(l backend.Layer) int { return n.trainedAt[l.Output] }
 
 // headShapes adds the shapes of the head's values.
 func (n *Network) headShapes() error {
@@ -403,6 +407,7 @@ func (n *Network) selectParams(o NetOptions, layers []backend.Layer, baseNodes i
 			}
 			n.first = min(n.first, i)
 			n.Trained += t.Len()
+			n.trainedAt[node.Outputs[0]] += t.Len()
 			if !head[p] {
 				base++
 			}

@@ -23,13 +23,24 @@ the one that --at and --unfreeze-from take. Parameters that are frozen stand in 
 Where layers do not fit the input that --input gives (a classifier made for pictures of another size),
 the table shows their shapes as "?" and says which layer is the first.
 
+With --outputs it shows the network as finetune trains it: with a new head (--head, --pool) for so many classes, and
+layers frozen or not as --unfreeze-from (none by default there) and --bn say. --batch measures a step of training on so
+many images: its time, and about how much memory it takes.
+
    onnxcnn summary vgg16.onnx
    onnxcnn summary vgg16.onnx --input 1x3x150x150
-   onnxcnn summary vgg16.onnx --input 1x3x150x150 --unfreeze-from 10`,
+   onnxcnn summary vgg16.onnx --input 1x3x150x150 --unfreeze-from 10
+   onnxcnn summary vgg16.onnx --input 1x3x150x150 --outputs 1 --head 256,relu --unfreeze-from 10 --batch 16`,
 		Flags: []cli.Flag{
 			inputFlag(),
 			&cli.StringFlag{Name: "unfreeze-from", Value: "all",
 				Usage: "first `LAYER` that is trained: a number or a name; all, or none"},
+			&cli.IntFlag{Name: "outputs", Usage: "show what finetune trains for `N` outputs: as many as classes, or 1 with --loss bce"},
+			&cli.StringFlag{Name: "head", Value: "linear", Usage: "with --outputs, the new head's `LAYERS`, as finetune takes them"},
+			&cli.StringFlag{Name: "pool", Value: "auto", Usage: "with --outputs, `HOW` maps become the head's input, as finetune takes it"},
+			&cli.StringFlag{Name: "bn", Value: "frozen", Usage: "with --outputs, the `MODE` of batch normalisations, as finetune takes it"},
+			&cli.IntFlag{Name: "batch", Usage: "with --outputs, measure a step of training on `N` images"},
+			threadsFlag(),
 			&cli.BoolFlag{Name: "mult-adds", Usage: "add a column with the multiplications and additions of each layer"},
 			jsonFlag(),
 		},
@@ -47,25 +58,48 @@ func summarize(c *cli.Context) error {
 		return err
 	}
 	defer m.Close()
-	layers, err := layersOf(c, m)
-	if err != nil {
-		return err
-	}
-	first, err := firstTrained(layers, c.String("unfreeze-from"))
-	if err != nil {
-		return err
-	}
 	shapes, err := inputShapes(m, c.StringSlice("input"))
 	if err != nil {
 		return err
 	}
 	name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
-	s := newSummary(name, m, layers, first, shapes)
+	var s *summary
+	if c.IsSet("outputs") {
+		s, err = trainingSummary(c, name, m, shapes)
+	} else {
+		s, err = modelSummary(c, name, m, shapes)
+	}
+	if err != nil {
+		return err
+	}
 	if c.Bool("json") {
 		return printJSON(c, s)
 	}
 	_, err = fmt.Fprint(c.App.Writer, s.table(c.Bool("mult-adds")))
 	return err
+}
+
+// modelSummary is of a network as it is.
+func modelSummary(c *cli.Context, name string, m *onnx.Model, shapes map[string][]int) (*summary, error) {
+	for _, f := range []string{"head", "pool", "bn", "batch"} {
+		if c.IsSet(f) {
+			return nil, usagef("--%s says something about training: give --outputs N, too", f)
+		}
+	}
+	layers, err := layersOf(c, m)
+	if err != nil {
+		return nil, err
+	}
+	first, err := firstTrained(layers, c.String("unfreeze-from"))
+	if err != nil {
+		return nil, err
+	}
+	return newSummary(name, m, layers, shapes, func(i int) int {
+		if i < first {
+			return 0
+		}
+		return layers[i].Params
+	}), nil
 }
 
 // firstTrained returns the index of the first layer that --unfreeze-from trains, len(layers) for none.
@@ -98,8 +132,12 @@ type summary struct {
 	ParamsMB     float64 `json:"params_mb"`
 	TotalMB      float64 `json:"total_mb"`
 
+	// What finetune would train; nothing where that was not asked for.
+	Tensors int           `json:"trainable_tensors,omitempty"`
+	Step    *stepMeasured `json:"training_step,omitempty"`
+
 	layers  []backend.Layer
-	trained int // first layer that is trained
+	trained []int // parameters of each layer that are trained
 }
 
 type summaryJSON struct {
@@ -107,19 +145,20 @@ type summaryJSON struct {
 	Trainable bool `json:"trainable"`
 }
 
-func newSummary(name string, m *onnx.Model, layers []backend.Layer, trained int, shapes map[string][]int) *summary {
-	s := &summary{Model: name, layers: layers, trained: trained, Layers: []summaryJSON{}}
+// newSummary adds layers up. trained says how many parameters of a layer are trained.
+func newSummary(name string, m *onnx.Model, layers []backend.Layer, shapes map[string][]int, trained func(i int) int) *summary {
+	s := &summary{Model: name, layers: layers, Layers: []summaryJSON{}}
 	weights := map[string]onnx.DataType{}
 	for _, t := range m.Graph.Initializers {
 		weights[t.Name] = t.Type
 	}
 	var activations, params int // bytes
 	for i, l := range layers {
-		s.Layers = append(s.Layers, summaryJSON{toJSON(l), i >= trained})
+		n := trained(i)
+		s.trained = append(s.trained, n)
+		s.Layers = append(s.Layers, summaryJSON{toJSON(l), n > 0})
 		s.Params += l.Params
-		if i >= trained {
-			s.Trainable += l.Params
-		}
+		s.Trainable += n
 		s.MultAdds += l.MultAdds
 		typ := onnx.Float
 		for _, in := range l.Node.Inputs {
@@ -242,9 +281,7 @@ func (s *summary) table(multAdds bool) string {
 			for j := r.from; j <= r.last; j++ {
 				params += s.layers[j].Params
 				macs += s.layers[j].MultAdds
-				if j < s.trained {
-					frozen += s.layers[j].Params
-				}
+				frozen += s.layers[j].Params - s.trained[j]
 			}
 		}
 		count := dashed(params)
@@ -298,6 +335,13 @@ func (s *summary) table(multAdds bool) string {
 	fmt.Fprintf(&b, "Params size (MB): %.2f\n", s.ParamsMB)
 	fmt.Fprintf(&b, "Estimated Total Size (MB): %.2f\n", s.TotalMB)
 	b.WriteString(rule)
+	if s.Tensors > 0 {
+		fmt.Fprintf(&b, "Trained tensors: %s\n", thousands(s.Tensors))
+	}
+	if t := s.Step; t != nil {
+		fmt.Fprintf(&b, "Training step of %d images: %.3g s, and %.3g s for the frozen layers (measured)\n", t.Batch, t.StepSeconds, t.FrozenSeconds)
+		fmt.Fprintf(&b, "Memory of training (MB): about %.2f\n", t.MemoryMB)
+	}
 	if s.NoFit != "" {
 		fmt.Fprintf(&b, "The first layer that does not fit this input: %s\n", s.NoFit)
 	}

@@ -160,3 +160,20 @@ func TestLectureNumbers(t *testing.T) {
 		})
 	}
 }
+
+// TestSummaryOfTraining has the numbers of the usual setting: VGG16 on 150x150, flattened to 8192, a hidden layer of 256
+// and one output, trained from conv3_1 on.
+func TestSummaryOfTraining(t *testing.T) {
+	model := reftest.Model(t, "vgg16") + ".onnx"
+	for _, c := range []struct{ from, trained, frozen string }{
+		{"10", "16,552,193", "260,160"}, {"none", "2,097,665", "14,714,688"}, {"all", "16,812,353", "0"},
+	} {
+		out := command(t, "summary", model, "--input", "1x3x150x150", "--outputs", "1", "--head", "256,relu", "--unfreeze-from", c.from)
+		for _, want := range []string{"Total params: 16,812,353\n", "Trainable params: " + c.trained + "\n", "Non-trainable params: " + c.frozen + "\n",
+			"Total mult-adds (G): 6.62\n"} {
+			if !strings.Contains(out, want) {
+				t.Errorf("from %s: no %q in\n%s", c.from, want, out)
+			}
+		}
+	}
+}
