@@ -42,7 +42,8 @@ func with(r Recipe, f func(*Recipe)) Recipe {
 var recipes = []Recipe{
 	torch("torchvision-v1", 256, 224, "bilinear"), // IMAGENET1K_V1 of VGG, ResNet, DenseNet, MobileNet, SqueezeNet, ...
 	torch("torchvision-v2", 232, 224, "bilinear"), // IMAGENET1K_V2
-	torch("inception-v3", 342, 299, "bilinear"),
+	torch("inception-v3", 342, 299, "bilinear"),   // for graphs that turn ImageNet's constants into those below, as torchvision's pretrained one does
+	with(torch("inception-v3-weights", 342, 299, "bilinear"), func(r *Recipe) { r.Mean, r.Std = halves, halves }),
 	torch("efficientnet-b0", 256, 224, "bicubic"),
 	torch("efficientnet-b1", 256, 240, "bicubic"),
 	torch("efficientnet-b1-v2", 255, 240, "bilinear"),
@@ -60,6 +61,8 @@ var recipes = []Recipe{
 	torch("convnext-base", 232, 224, "bilinear"), // convnext-large too
 	torch("timm", 256, 224, "bicubic"),           // timm's default: crop fraction 0.875
 	with(torch("timm-inception", 256, 224, "bicubic"), func(r *Recipe) { r.Mean, r.Std = halves, halves }),
+	with(torch("tf-efficientnet-lite1", 272, 240, "bicubic"), func(r *Recipe) { r.Mean, r.Std = halves, halves }),
+	with(torch("tf-efficientnet-lite2", 292, 260, "bicubic"), func(r *Recipe) { r.Mean, r.Std = halves, halves }),
 	keras("keras-caffe", 224, "BGR", 1, [3]float64{103.939, 116.779, 123.68}, ones),                          // VGG, ResNet
 	keras("keras-tf", 224, "RGB", perRange, ones, ones),                                                      // MobileNet, ResNetV2, NASNet
 	keras("keras-tf-299", 299, "RGB", perRange, ones, ones),                                                  // InceptionV3, Xception, InceptionResNetV2
