@@ -116,6 +116,10 @@ func (d *download) attempt(ctx context.Context) (int64, error) {
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
 		}
+		var dns *net.DNSError
+		if errors.As(err, &dns) && dns.IsNotFound {
+			err = permanent{err} // no network, or a proxy is needed
+		}
 		return 0, err
 	}
 	defer res.Body.Close()

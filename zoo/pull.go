@@ -29,6 +29,10 @@ type PullOptions struct {
 	Client   *http.Client            // nil for one that knows the proxy variables
 	Progress func(done, total int64) // bytes; total is -1 where it is not known; may be nil
 	Notify   func(message string)    // told what happens; may be nil
+
+	// For tests: how to wait between attempts, and how long nothing may arrive.
+	pause func(ctx context.Context, d time.Duration) error
+	stall time.Duration
 }
 
 // Pulled is what came of it.
@@ -99,6 +103,9 @@ func pull(ctx context.Context, p Pretrained, o PullOptions) (Pulled, error) {
 	if o.Notify == nil {
 		o.Notify = func(string) {}
 	}
+	if o.pause == nil {
+		o.pause, o.stall = sleep, stallTime
+	}
 	result := Pulled{Pretrained: p}
 	path, err := p.CachedPath()
 	if err != nil {
@@ -151,7 +158,7 @@ func fetch(ctx context.Context, p Pretrained, file string, o PullOptions) error 
 	if client == nil {
 		client = &http.Client{} // its transport knows the proxy variables
 	}
-	d := &download{client: client, url: p.URL, path: file, limit: p.limit(), progress: o.Progress, notify: o.Notify, pause: sleep, stall: stallTime}
+	d := &download{client: client, url: p.URL, path: file, limit: p.limit(), progress: o.Progress, notify: o.Notify, pause: o.pause, stall: o.stall}
 	err := d.run(ctx)
 	if err != nil && unreachable(err) {
 		return &OfflineError{p, file, err}

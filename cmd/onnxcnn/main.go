@@ -38,6 +38,7 @@ func commands() []*cli.Command {
 		evaluateCommand(),
 		gradcamCommand(),
 		benchCommand(),
+		zooCommand(),
 	}
 }
 

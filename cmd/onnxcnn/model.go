@@ -10,6 +10,7 @@ import (
 
 	"github.com/onnxcnn/onnxcnn/backend"
 	"github.com/onnxcnn/onnxcnn/onnx"
+	"github.com/onnxcnn/onnxcnn/zoo"
 	"github.com/urfave/cli/v2"
 )
 
@@ -26,10 +27,24 @@ func layersOf(c *cli.Context, m *onnx.Model) ([]backend.Layer, error) {
 	return layers, nil
 }
 
-// openModel reads the command's model.
+// openModel reads the command's model: a file, or where there is none of that name a pretrained network of the zoo.
 func openModel(path string) (*onnx.Model, error) {
 	m, err := onnx.Open(path)
-	return m, missingFile(path, err)
+	if !errors.Is(err, os.ErrNotExist) {
+		return m, err
+	}
+	var absent *zoo.NotPulledError
+	pretrained, zooErr := zoo.Open(path)
+	switch {
+	case zooErr == nil:
+		return pretrained, nil
+	case errors.As(zooErr, &absent):
+		return nil, withHint(fmt.Errorf("%s: there is no such file, and the pretrained network has not been fetched yet", path),
+			"onnxcnn zoo pull %s", path)
+	case errors.As(zooErr, new(*zoo.UnknownNameError)):
+		return nil, missingFile(path, err)
+	}
+	return nil, zooErr
 }
 
 // missingFile says plainly that a file does not exist.
