@@ -37,6 +37,7 @@ func commands() []*cli.Command {
 		exportCommand(),
 		evaluateCommand(),
 		gradcamCommand(),
+		activationsCommand(),
 		benchCommand(),
 		zooCommand(),
 	}
