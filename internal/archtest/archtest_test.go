@@ -61,6 +61,8 @@ var levels = map[string]int{
 	"gradcam":  90,
 	"finetune": 90,
 
+	"internal/scenes": 95, // trains a network for tests and pictures
+
 	"cmd/onnxcnn":  100,
 	"examples/...": 100,
 	"scripts/...":  100,
