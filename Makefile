@@ -11,7 +11,7 @@ MODELS    ?=
 PROVIDERS ?= native
 TORCH_PYTHON ?= python3
 
-.PHONY: all build test race demo bench bench-train bench-kernels conformance generate lint fuzz cover cross test-arm64 examples clean
+.PHONY: all build test race demo bench bench-train bench-kernels conformance generate lint fuzz reliability cover cross test-arm64 examples clean
 
 all: build
 
@@ -58,6 +58,10 @@ lint:
 
 fuzz:
 	scripts/fuzz.sh $(FUZZTIME)
+
+# Runs what kills, starves, fuzzes and soaks, and writes docs/reliability.md.
+reliability:
+	$(GO) run ./scripts/reliability -fuzztime $(FUZZTIME)
 
 cover:
 	scripts/coverage.sh 85 ./onnx ./internal/op ./internal/pixel

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/onnxcnn/onnxcnn/onnx"
+
+	"github.com/onnxcnn/onnxcnn/internal/reftest"
 )
 
 // loadAll loads every tensor and checks what readers promise.
@@ -26,6 +28,7 @@ func FuzzTorch(f *testing.F) {
 	f.Add(legacy(legacyDict(4, nil), "a", floats(1, 2, 3, 4)))
 	f.Add(legacy(legacyDict(4, []int{1, 3}), "a", floats(1, 2, 3, 4)))
 	f.Fuzz(func(t *testing.T, data []byte) {
+		reftest.Fuzzed(len(data))
 		if w, err := parseTorch("w.pth", data); err == nil {
 			loadAll(t, w)
 		}
@@ -38,6 +41,7 @@ func FuzzTorchPickle(f *testing.F) {
 	f.Add(plainPickle(func(p *pk) { p.raw("}(").str("k").num(1).raw("u](").tuple(1, 2).raw("e0h\x00") }))
 	f.Add([]byte("\x80\x04\x95\x05\x00\x00\x00\x00\x00\x00\x00}\x94\x8c\x01aNs."))
 	f.Fuzz(func(t *testing.T, data []byte) {
+		reftest.Fuzzed(len(data))
 		file := zipOf(t, entry{"a/data.pkl", data}, entry{"a/data/0", floats(1, 2, 3, 4)})
 		if w, err := parseTorch("w.pth", file); err == nil {
 			loadAll(t, w)
@@ -49,6 +53,7 @@ func FuzzSafetensors(f *testing.F) {
 	f.Add(safetensorsFile(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"I64","shape":[],"data_offsets":[8,16]}}`, make([]byte, 16)))
 	f.Add(safetensorsFile(`{"__metadata__":{"format":"pt"},"h":{"dtype":"BF16","shape":[0,3],"data_offsets":[0,0]}}`, nil))
 	f.Fuzz(func(t *testing.T, data []byte) {
+		reftest.Fuzzed(len(data))
 		if w, err := parseSafetensors("w.safetensors", data); err == nil {
 			loadAll(t, w)
 		}

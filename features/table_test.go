@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/onnxcnn/onnxcnn/internal/reftest"
 )
 
 func TestReadTable(t *testing.T) {
@@ -92,6 +94,7 @@ func FuzzReadTable(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
+		reftest.Fuzzed(len(s))
 		d, err := ReadTable(strings.NewReader(s), fstest.MapFS{}, nil)
 		if err != nil {
 			return

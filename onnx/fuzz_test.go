@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"runtime"
 	"testing"
+
+	"github.com/onnxcnn/onnxcnn/internal/reftest"
 )
 
 // fuzzSeeds are models that have every message, and broken ones.
@@ -45,6 +47,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		reftest.Fuzzed(len(data))
 		const expanded = 1 << 20
 		var m *Model
 		var err error
@@ -80,6 +83,7 @@ func FuzzParseTensor(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		reftest.Fuzzed(len(data))
 		var x *Tensor
 		var err error
 		if n := allocated(func() { x, err = ParseTensor(data) }); n > 1<<20+1000*uint64(len(data)) {

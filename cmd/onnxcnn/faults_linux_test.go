@@ -132,7 +132,7 @@ var writers = []struct {
 
 // A program that is killed at any moment leaves what was there before, or what it would have written: never a part of
 // it under its name. Called again, it writes what it would have written at once.
-func TestKilled(t *testing.T) {
+func TestKilledWhileWriting(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts the program many times")
 	}

@@ -80,7 +80,7 @@ func TestKilled(t *testing.T) {
 		}
 		timer.Stop()
 	}
-	t.Logf("%d of 6 processes were killed before they were done", killed)
+	t.Logf("figure: finetune: %d of 6 runs killed, resumed to the same bytes", killed)
 	succeed(t, train("killed", "--resume")...)
 	if !bytes.Equal(model("killed"), want) {
 		t.Error("after kills the result has other bytes")

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/onnxcnn/onnxcnn/internal/reftest"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -49,6 +50,7 @@ func FuzzCompile(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte, seed uint64) {
+		reftest.Fuzzed(len(data))
 		m, err := onnx.Parse(data)
 		if err != nil {
 			return

@@ -480,6 +480,7 @@ func FuzzRead(f *testing.F) {
 		f.Add(fixture(f, name))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		reftest.Fuzzed(len(data))
 		if f := damaged(data); f != nil {
 			readAll(f)
 		}

@@ -388,6 +388,7 @@ func FuzzReadNPY(f *testing.F) {
 	f.Add(file(dict(">U3", "False", "(1,)"), make([]byte, 12)...))
 	f.Add(file(dict("|S0", "False", "(7, 0)")))
 	f.Fuzz(func(t *testing.T, in []byte) {
+		reftest.Fuzzed(len(in))
 		x, err := ReadNPY(bytes.NewReader(in), int64(len(in)))
 		if err != nil {
 			return
@@ -419,6 +420,7 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Add(buf.Bytes())
 	f.Fuzz(func(t *testing.T, in []byte) {
+		reftest.Fuzzed(len(in))
 		all, err := Read(bytes.NewReader(in), int64(len(in)))
 		if err != nil {
 			return

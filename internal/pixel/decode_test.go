@@ -18,6 +18,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/onnxcnn/onnxcnn/internal/reftest"
 )
 
 // picture is a small image with gradients.
@@ -507,6 +509,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Add(exifSegment(binary.BigEndian, "MM", 1, 0x0112, 3, 1, 6))
 	f.Fuzz(func(t *testing.T, data []byte) {
+		reftest.Fuzzed(len(data))
 		p, err := Decode(bytes.NewReader(data), Options{MaxPixels: 1 << 20})
 		if err != nil {
 			if strings.Contains(err.Error(), "\n") {

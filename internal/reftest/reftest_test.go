@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -135,5 +136,34 @@ func TestRoot(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if dir, err := Root(); err == nil {
 		t.Errorf("found %s outside of the module", dir)
+	}
+}
+
+func TestFuzzed(t *testing.T) {
+	t.Setenv(FuzzCountEnv, "")
+	Fuzzed(1 << 20) // counts nothing
+	file := filepath.Join(t.TempDir(), "count")
+	t.Setenv(FuzzCountEnv, file)
+	for i := range 2*every + every/2 {
+		Fuzzed(i % 2)
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := 0
+	for line := range strings.Lines(string(data)) {
+		n, err := strconv.Atoi(strings.TrimSpace(line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += n
+	}
+	if sum != every {
+		t.Errorf("%d bytes counted, want %d", sum, every)
+	}
+	t.Setenv(FuzzCountEnv, t.TempDir()) // a folder: cannot be written to
+	for range every {
+		Fuzzed(1)
 	}
 }
