@@ -39,6 +39,7 @@ type config struct {
 	Epochs         int        `json:"epochs"`
 	Phases         string     `json:"phases,omitempty"`
 	Batch          int        `json:"batch"`
+	LastBatch      string     `json:"last_batch"`
 	Augment        string     `json:"augment"`
 	Mixup          float64    `json:"mixup,omitempty"`
 	Cutmix         float64    `json:"cutmix,omitempty"`
@@ -61,7 +62,7 @@ func (o *Options) config(baseFile, digest string, data *Data, recipe zoo.Recipe)
 		At: o.At, Head: head, Pool: o.Pool, UnfreezeFrom: from, BN: o.BN, Loss: o.Loss, LabelSmoothing: o.LabelSmoothing,
 		ClassWeights: o.ClassWeights, PosWeight: o.PosWeight, Optimizer: o.Optimizer, LR: o.LR, BaseLRScale: o.BaseLRScale, Momentum: o.Momentum,
 		Nesterov: o.Nesterov, WeightDecay: o.WeightDecay, NoDecayBias: o.NoDecayBias, GradClip: o.GradClip, EMA: o.EMA,
-		Schedule: o.Schedule, Warmup: o.Warmup, Epochs: o.Epochs, Phases: formatPhases(o.Phases), Batch: o.Batch, Augment: o.Augment.String(), Mixup: o.Mix.Mixup, Cutmix: o.Mix.Cutmix,
+		Schedule: o.Schedule, Warmup: o.Warmup, Epochs: o.Epochs, Phases: formatPhases(o.Phases), Batch: o.Batch, LastBatch: o.LastBatch, Augment: o.Augment.String(), Mixup: o.Mix.Mixup, Cutmix: o.Mix.Cutmix,
 		Recipe: recipe, Seed: o.Seed, Monitor: o.Monitor, Patience: o.Patience,
 	}
 }

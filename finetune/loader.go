@@ -122,14 +122,25 @@ func (b *images) firstError(items []features.Item) error {
 	return nil
 }
 
-// batchesOf divides an order into batches. With merge, a last batch of one joins the one before it: normalising a single
-// image by its own statistics would leave nothing of it.
-func batchesOf(order []int, size int, merge bool) [][]int {
+// batchesOf divides an order into batches.
+func batchesOf(order []int, size int) [][]int {
 	var out [][]int
 	for at := 0; at < len(order); at += size {
 		out = append(out, order[at:min(at+size, len(order))])
 	}
-	if n := len(out); merge && n > 1 && len(out[n-1]) == 1 {
+	return out
+}
+
+// trainingBatches divides an order into batches for training: how says what becomes of the last one, as [Options.LastBatch]
+// does, and norms whether normalisations use the statistics of the batch.
+func trainingBatches(order []int, size int, how string, norms bool) [][]int {
+	out := batchesOf(order, size)
+	n := len(out)
+	switch {
+	case n < 2:
+	case how == "drop" && len(out[n-1]) < size:
+		out = out[:n-1]
+	case how == "auto" && norms && len(out[n-1]) == 1:
 		out[n-2] = order[(n-2)*size:]
 		out = out[:n-1]
 	}

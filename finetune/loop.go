@@ -13,7 +13,7 @@ import (
 // batches returns the images of an epoch in their order: one that the seed and the epoch decide.
 func (r *run) batches(epoch int) [][]int {
 	rng := rand.New(rand.NewPCG(r.o.Seed, shuffleStream<<32+uint64(epoch)))
-	return batchesOf(rng.Perm(len(r.train.items)), r.o.Batch, len(r.trainer.buffers) > 0)
+	return trainingBatches(rng.Perm(len(r.train.items)), r.o.Batch, r.o.LastBatch, len(r.trainer.buffers) > 0)
 }
 
 // inPhase are the epochs of the present phase so far.
@@ -141,7 +141,7 @@ func (r *run) epoch(ctx context.Context, epoch int) (Epoch, error) {
 	start := time.Now()
 	e.TrainLoss, e.TrainAcc = train.mean()
 	done = 0
-	err = r.each(ctx, r.val, batchesOf(count(len(r.val.items)), r.o.Batch, false), -1, func(index []int, cut []*onnx.Tensor, y []float32) error {
+	err = r.each(ctx, r.val, batchesOf(count(len(r.val.items)), r.o.Batch), -1, func(index []int, cut []*onnx.Tensor, y []float32) error {
 		logits, err := r.trainer.Logits(ctx, cut)
 		if err != nil {
 			return err

@@ -46,6 +46,7 @@ type Options struct {
 	Phases         []Phase         // which layers are trained when, in place of UnfreezeFrom and Epochs; see [ParsePhases]
 	Time           time.Duration   // training stops so early that the run is done by then, with the best epoch; 0 for no limit
 	Batch          int             // images a step, 0 for 32
+	LastBatch      string          // "auto" (also ""): a last batch of one joins the one before where normalisations train; "drop": an incomplete last batch is left out; "keep"
 	Loss           string          // "auto" (also ""), "ce", "bce" (two classes, one output; or images of any number of classes)
 	LabelSmoothing float64         // share of the target that is spread over all classes
 	ClassWeights   string          // "none" (also "") or "balanced"
@@ -149,6 +150,7 @@ func (o *Options) complete() error {
 	set("class weights", &o.ClassWeights, "none", "balanced")
 	set("schedule", &o.Schedule, "constant", "cosine", "step", "onecycle", "plateau")
 	set("monitor", &o.Monitor, "val_loss", "val_acc", "train_loss", "train_acc")
+	set("last batch", &o.LastBatch, "auto", "drop", "keep")
 	set("cache", &o.Cache, "auto", "off")
 	set("bn", &o.BN, "frozen", "affine", "train")
 	set("pool", &o.Pool, "auto", "avg", "max", "flatten")

@@ -105,6 +105,9 @@ func (r *run) run(ctx context.Context) (*Result, error) {
 	if err := r.readable(ctx); err != nil {
 		return nil, err
 	}
+	if err := r.checkBatches(); err != nil {
+		return nil, err
+	}
 	r.newSchedule()
 	r.best = r.trainer.snapshot()
 	if saved != nil {
@@ -222,6 +225,20 @@ func (r *run) enter(phase int) error {
 	return nil
 }
 
+// checkBatches refuses to train normalisations on a batch of one where that leaves nothing to normalise by: before an epoch
+// has been lost.
+func (r *run) checkBatches() error {
+	if len(r.trainer.buffers) == 0 || !slices.ContainsFunc(r.batches(0), func(b []int) bool { return len(b) == 1 }) {
+		return nil
+	}
+	if _, err := r.trainer.program(1); err != nil {
+		n := len(r.train.items)
+		return fmt.Errorf("%d images in batches of %d leave a batch of one (%d %% %d = %d), whose statistics cannot train a normalisation; "+
+			"choose another batch size, or let the last batch be dropped: %w", n, r.o.Batch, n, r.o.Batch, n%r.o.Batch, err)
+	}
+	return nil
+}
+
 // newSchedule begins the learning rates of the present phase.
 func (r *run) newSchedule() {
 	r.schedule = NewSchedule(r.o.Schedule, r.o.phases()[r.phase].Epochs, len(r.batches(0)), r.o.Warmup)
@@ -250,6 +267,9 @@ func (r *run) phases(ctx context.Context) (ending, error) {
 			if err := r.keep(ctx); err != nil {
 				return end, err
 			}
+		}
+		if err := r.checkBatches(); err != nil {
+			return end, err
 		}
 		r.newSchedule()
 		r.best = r.trainer.snapshot()

@@ -286,19 +286,52 @@ func TestBadData(t *testing.T) {
 	})
 }
 
-// TestLastOfOne trains normalisations with the batch's statistics where one image is left for the last batch (case 26).
+// TestLastOfOne trains normalisations with the batch's statistics where one image is left for the last batch (case 26):
+// of maps, and of rows in the head, of which one has no variance.
 func TestLastOfOne(t *testing.T) {
-	o := small()
-	o.UnfreezeFrom, o.BN = "10", "train"
 	d := dataOf(t, pictures(6, "blue", "red"))
 	d.Train = d.Train[:5]
 	for i := range d.Train {
 		d.Train[i].Label = i % 2
 	}
-	res := train(t, d, t.TempDir(), o)
-	for _, e := range res.History {
-		if !(e.TrainLoss < 10) {
-			t.Errorf("%+v", e)
+	for _, c := range []struct {
+		name, last, message string
+		steps               int
+		change              func(*finetune.Options)
+	}{
+		{"maps, joined", "", "", 1, func(o *finetune.Options) { o.UnfreezeFrom, o.BN = "10", "train" }},
+		{"maps, dropped", "drop", "", 1, func(o *finetune.Options) { o.UnfreezeFrom, o.BN = "10", "train" }},
+		{"maps, alone", "keep", "", 2, func(o *finetune.Options) { o.UnfreezeFrom, o.BN = "10", "train" }},
+		{"frozen", "", "", 2, func(o *finetune.Options) { o.UnfreezeFrom = "10" }},
+		{"rows, joined", "", "", 1, func(o *finetune.Options) { o.Head = "8,batchnorm,relu" }},
+		{"rows, dropped", "drop", "", 1, func(o *finetune.Options) { o.Head = "8,batchnorm,relu" }},
+		{"rows, alone", "keep", "5 images in batches of 4 leave a batch of one (5 % 4 = 1)", 0, func(o *finetune.Options) { o.Head = "8,batchnorm,relu" }},
+		{"all alone", "", "5 images in batches of 1 leave a batch of one", 0, func(o *finetune.Options) { o.Head, o.Batch = "8,batchnorm,relu", 1 }},
+		{"no such thing", "merge", `last batch "merge" is none of auto, drop, keep`, 0, func(*finetune.Options) {}},
+	} {
+		o := small()
+		o.LastBatch = c.last
+		c.change(&o)
+		o.Start = func(p finetune.Plan) {
+			if p.Steps != c.steps {
+				t.Errorf("%s: %d steps", c.name, p.Steps)
+			}
+		}
+		res, err := finetune.Run(context.Background(), backbone(t), d, t.TempDir(), o)
+		if c.message != "" {
+			if err == nil || !strings.Contains(err.Error(), c.message) {
+				t.Errorf("%s: %v, want %q", c.name, err, c.message)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		for _, e := range res.History {
+			if !(e.TrainLoss < 10) {
+				t.Errorf("%s: %+v", c.name, e)
+			}
 		}
 	}
 }

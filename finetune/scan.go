@@ -45,7 +45,7 @@ func (r *run) scan(ctx context.Context, items []features.Item, same bool) (*part
 		phase = "features"
 	}
 	done := 0
-	err := r.loader.each(ctx, items, batchesOf(count(len(items)), r.o.Batch, false), -1, func(b *images) error {
+	err := r.loader.each(ctx, items, batchesOf(count(len(items)), r.o.Batch), -1, func(b *images) error {
 		var good []int // rows
 		for k, err := range b.errs {
 			if err != nil {
@@ -87,7 +87,7 @@ func (r *run) keep(ctx context.Context) error {
 			return err
 		}
 		done := 0
-		err = r.loader.each(ctx, p.items, batchesOf(count(len(p.items)), r.o.Batch, false), -1, func(b *images) error {
+		err = r.loader.each(ctx, p.items, batchesOf(count(len(p.items)), r.o.Batch), -1, func(b *images) error {
 			if err := b.firstError(p.items); err != nil {
 				return err // it could be read before
 			}

@@ -47,6 +47,7 @@ func finetuneFlags() []cli.Flag {
 
 		&cli.IntFlag{Name: "epochs", Value: 10, Category: learningCategory, Usage: "go through the images `N` times"},
 		&cli.IntFlag{Name: "batch", Value: 32, Category: learningCategory, Usage: "learn from `N` images at once"},
+		&cli.StringFlag{Name: "last-batch", Value: "auto", Category: learningCategory, Usage: "`HOW` is drop (leave an incomplete last batch out), keep, or auto (a last batch of one joins the one before where normalisations train)"},
 		&cli.Float64Flag{Name: "lr", Value: 1e-3, Category: learningCategory, Usage: "learning rate `R` of the head"},
 		&cli.BoolFlag{Name: "lr-find", Category: learningCategory, Usage: "train no network: try rising learning rates, draw the loss into RUN/lr_find.png, and suggest one"},
 		&cli.Float64Flag{Name: "base-lr-scale", Value: 0.1, Category: learningCategory, Usage: "`FACTOR` by which the base's learning rate is smaller"},
@@ -93,7 +94,7 @@ func finetuneOptions(c *cli.Context) (finetune.Options, error) {
 			GradClip: c.Float64("grad-clip"), EMA: c.Float64("ema"),
 		},
 		Epochs: c.Int("epochs"), Batch: c.Int("batch"), Loss: c.String("loss"), LabelSmoothing: c.Float64("label-smoothing"),
-		ClassWeights: c.String("class-weights"), Time: c.Duration("time"),
+		ClassWeights: c.String("class-weights"), Time: c.Duration("time"), LastBatch: c.String("last-batch"),
 		Mix: finetune.Mixer{Mixup: c.Float64("mixup"), Cutmix: c.Float64("cutmix")}, Schedule: c.String("schedule"), Warmup: c.Float64("warmup"),
 		ValSplit: c.Float64("val-split"), Monitor: c.String("monitor"), Patience: c.Int("patience"), Cache: c.String("cache"),
 		Resume: c.Bool("resume"), Force: c.Bool("force"), Provider: c.String("provider"), Threads: c.Int("threads"), MaxPixels: c.Int("max-pixels"),

@@ -37,9 +37,9 @@ func succeed(t *testing.T, args ...string) time.Duration {
 	return time.Since(start)
 }
 
-// TestKilled kills a training process at random moments and lets it go on: the result has the same bytes as that of a
+// TestKilledTraining kills a training process at random moments and lets it go on: the result has the same bytes as that of a
 // process that was left alone, and so has that of a single thread.
-func TestKilled(t *testing.T) {
+func TestKilledTraining(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes")
 	}
