@@ -77,6 +77,35 @@ func (d *Data) MultiLabel() bool {
 	return slices.ContainsFunc(d.Train, func(it features.Item) bool { return it.Labels != nil })
 }
 
+// check makes sure that there are images and that their labels are ones of the classes, for data that others have put
+// together.
+func (d *Data) check() error {
+	multi := d.MultiLabel()
+	for _, part := range []struct {
+		name  string
+		items []features.Item
+	}{{"to train on", d.Train}, {"for validation", d.Val}} {
+		if len(part.items) == 0 {
+			return fmt.Errorf("no images %s", part.name)
+		}
+		for _, it := range part.items {
+			labels := it.Labels
+			if it.Labels == nil {
+				labels = []int{it.Label}
+			}
+			if multi != (it.Labels != nil) {
+				return fmt.Errorf("%s: images have one class each, or all have any number", it.Path)
+			}
+			for _, k := range labels {
+				if k < 0 || k >= len(d.Classes) {
+					return fmt.Errorf("%s: label %d is not one of %d classes", it.Path, k, len(d.Classes))
+				}
+			}
+		}
+	}
+	return everyClass(d.Train, d.Classes)
+}
+
 // validateOn takes the images of another data set for validation, by the names of their classes.
 func (d *Data) validateOn(val *features.Dataset, multi bool) error {
 	number := func(k int) (int, error) {

@@ -152,6 +152,9 @@ func (r *run) close() {
 
 // prepare resolves the recipe, and makes sure that the network can be trained in every phase. It leaves the first one ready.
 func (r *run) prepare() error {
+	if err := r.data.check(); err != nil {
+		return err
+	}
 	recipe, err := features.RecipeFor(r.base, r.o.Recipe)
 	if err != nil {
 		return err

@@ -276,6 +276,32 @@ func TestBadData(t *testing.T) {
 			}
 		})
 	}
+	t.Run("labels", func(t *testing.T) {
+		for _, c := range []struct {
+			message string
+			change  func(*finetune.Data)
+		}{
+			{"label 2 is not one of 2 classes", func(d *finetune.Data) { d.Train[1].Label = 2 }},
+			{"label -1 is not one of 2 classes", func(d *finetune.Data) { d.Val[0].Label = -1 }},
+			{"label 3 is not one of 2 classes", func(d *finetune.Data) {
+				for _, items := range [][]features.Item{d.Train, d.Val} {
+					for i := range items {
+						items[i].Labels = []int{0, 3}
+					}
+				}
+			}},
+			{"images have one class each, or all have any number", func(d *finetune.Data) { d.Val[0].Labels = []int{} }},
+			{"no images for validation", func(d *finetune.Data) { d.Val = nil }},
+			{"no images to train on", func(d *finetune.Data) { d.Train = nil }},
+			{`no training images of class "red"`, func(d *finetune.Data) { d.Train = d.Train[:2] }},
+		} {
+			d := dataOf(t, pictures(4, "blue", "red"))
+			c.change(d)
+			if _, err := finetune.Run(context.Background(), backbone(t), d, t.TempDir(), small()); err == nil || !strings.Contains(err.Error(), c.message) {
+				t.Errorf("%v, want %q", err, c.message)
+			}
+		}
+	})
 	t.Run("too small", func(t *testing.T) {
 		o := small()
 		o.Size = [2]int{1, 1}
