@@ -136,9 +136,10 @@ func (f *Filter) pack(pool *par.Pool) {
 	})
 }
 
-// Args are the operands of a convolution: Y = act(conv(X) + Bias + Res).
+// Args are the operands of a convolution: Y = act(conv(pre(X)) + Bias + Res).
 type Args struct {
 	X, Y []float32
+	Pre  *Affine   // nil for none
 	Bias []float32 // one an output channel, or nil
 	Res  []float32 // of Y's shape, or nil
 	Act  kernel.Activation
@@ -153,8 +154,17 @@ func (f *Filter) Run(pool *par.Pool, alloc func(int) []float32, s *Shape, a *Arg
 	if alg == Winograd && !f.keep && !winogradPays(s, true) {
 		alg = GEMM
 	}
+	if a.Pre != nil && (alg != Pointwise || f.groups > 1) {
+		b := *a
+		b.X, b.Pre = alloc(s.N*s.C*size(s.In)), nil
+		a.Pre.apply(f.table, pool, b.X, a.X, s)
+		a = &b
+	}
 	switch alg {
 	case GEMM, Pointwise:
+		if alg == Pointwise && f.column(pool, alloc, s, a) {
+			return
+		}
 		f.pack(pool)
 		f.gemm(pool, alloc, s, a, alg == Pointwise)
 	case Winograd:

@@ -33,6 +33,8 @@ var shapes = []struct {
 	{"pointwise", shapeOf(2, 37, 29, 1, ints(9, 7), ints(1, 1), ints(1, 1), ints(1, 1), ints(0, 0)), Pointwise},
 	{"pointwise, few columns", shapeOf(3, 340, 70, 1, ints(3, 3), ints(1, 1), ints(1, 1), ints(1, 1), ints(0, 0)), Pointwise},
 	{"pointwise, one column an image", shapeOf(37, 20, 30, 1, ints(1, 1), ints(1, 1), ints(1, 1), ints(1, 1), ints(0, 0)), Pointwise},
+	{"pointwise, one column of few images", shapeOf(3, 20, 30, 1, ints(1, 1), ints(1, 1), ints(1, 1), ints(1, 1), ints(0, 0)), Pointwise},
+	{"pointwise, groups", shapeOf(2, 20, 30, 2, ints(5, 6), ints(1, 1), ints(1, 1), ints(1, 1), ints(0, 0)), Pointwise},
 	{"pointwise, strided", shapeOf(2, 20, 30, 1, ints(15, 14), ints(1, 1), ints(2, 2), ints(1, 1), ints(0, 0)), GEMM},
 	{"pointwise, padded", shapeOf(1, 20, 30, 1, ints(5, 6), ints(1, 1), ints(1, 1), ints(1, 1), ints(1, 2)), GEMM},
 	{"3x3", shapeOf(2, 40, 50, 1, ints(14, 14), ints(3, 3), ints(1, 1), ints(1, 1), ints(1, 1)), Winograd},
@@ -182,6 +184,46 @@ func TestConvolutions(t *testing.T) {
 						compute(t, table, 2, false, c.shape, act) // with weights for this run alone
 					}
 				})
+			}
+		}
+	}
+}
+
+// A factor and a term of the input's channels, a factor of each image's, before convolutions of all kinds.
+func TestAffine(t *testing.T) {
+	pool := par.New(2)
+	defer pool.Close()
+	alloc := func(n int) []float32 { return make([]float32, n) }
+	for _, isa := range cpu.Supported() {
+		table, err := kernel.For(isa)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range shapes {
+			s := c.shape
+			p := problemOf(s)
+			for _, images := range []int{1, s.N} {
+				pre := &Affine{Shift: make([]float32, s.C), Lo: 0, Hi: 0.75}
+				for i := range images * s.C {
+					pre.Scale = append(pre.Scale, 1-float32(i%7)/4)
+				}
+				x := slices.Clone(p.x)
+				for i := range pre.Shift {
+					pre.Shift[i] = float32(i%5) / 8
+				}
+				for i, v := range x {
+					channel := i / size(s.In)
+					x[i] = min(max(v*pre.Scale[channel%len(pre.Scale)]+pre.Shift[channel%s.C], 0), 0.75)
+				}
+				f := NewFilter(table, alloc, true, p.w, s.M, s.C/s.Groups, s.Groups, s.Kernel)
+				got, want := make([]float32, len(p.want)), make([]float32, len(p.want))
+				f.Run(pool, alloc, s, &Args{X: p.x, Y: got, Pre: pre, Bias: p.bias})
+				f.Run(pool, alloc, s, &Args{X: x, Y: want, Bias: p.bias})
+				for i := range want {
+					if math.Abs(float64(got[i]-want[i])) > 1e-5*float64(1+s.C/s.Groups) {
+						t.Fatalf("%v, %s, factors of %d images: element %d is %v, want %v", isa, c.name, images, i, got[i], want[i])
+					}
+				}
 			}
 		}
 	}

@@ -14,7 +14,7 @@ func (f *Filter) gemm(pool *par.Pool, alloc func(int) []float32, s *Shape, a *Ar
 		geo.flatten()
 	}
 	rows := f.m / f.groups
-	src := &columns{table: f.table, geometry: geo, workers: make([]panelPlan, pool.Threads())}
+	src := &columns{table: f.table, geometry: geo, workers: make([]panelPlan, pool.Threads()), pre: a.Pre}
 	x, plane := a.X, geo.plane
 	if spreadPays(&geo) {
 		src.spread = newSpread(&geo)
@@ -51,6 +51,8 @@ type columns struct {
 
 	spread *spread // x is in this layout; nil: it is the input itself
 	rows   []int   // with it, where each row of the matrix starts
+
+	pre *Affine // of a pointwise convolution without groups
 }
 
 const (
@@ -108,7 +110,11 @@ func (c *columns) Pack(worker int, dst []float32, lo, hi, col, cols int) {
 			c.spreadPanel(p, dst[j*(hi-lo):], image, lo, hi)
 			continue
 		}
-		c.panel(p, dst[j*(hi-lo):][:c.table.NR*(hi-lo)], image*c.c*c.plane, lo, hi)
+		panel := dst[j*(hi-lo):][:c.table.NR*(hi-lo)]
+		c.panel(p, panel, image*c.c*c.plane, lo, hi)
+		if c.pre != nil {
+			c.pre.panel(c.table, panel, p, image, c.c, lo, hi)
+		}
 	}
 }
 

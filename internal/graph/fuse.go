@@ -17,10 +17,10 @@ type fuser struct {
 	hints map[string]op.Info
 }
 
-// fuse joins nodes into fewer, in three walks: what exporters write in many nodes becomes one; transpositions go as far
+// fuse joins nodes into fewer, in four walks: what exporters write in many nodes becomes one; transpositions go as far
 // down as they can and cancel; then convolutions and matrix products take in the padding before them and what follows
-// them (batch normalisation, factors and terms, a residual, an activation). hints has example shapes. It reports whether
-// anything changed.
+// them (batch normalisation, factors and terms, a residual, an activation); pointwise ones take in what is done to their
+// input. hints has example shapes. It reports whether anything changed.
 func (w *work) fuse(hints map[string]op.Info) bool {
 	if hints == nil {
 		hints = map[string]op.Info{}
@@ -31,8 +31,11 @@ func (w *work) fuse(hints map[string]op.Info) bool {
 		w.dropIdentities()
 		w.prune()
 	}
-	return w.rewriteNodes(hints, (*fuser).takePad, (*fuser).makeGemm, (*fuser).foldNorm, (*fuser).foldScale,
-		(*fuser).addResidual, (*fuser).gate, (*fuser).activate) || changed
+	if w.rewriteNodes(hints, (*fuser).takePad, (*fuser).makeGemm, (*fuser).foldNorm, (*fuser).foldScale,
+		(*fuser).addResidual, (*fuser).gate, (*fuser).activate) {
+		changed = true
+	}
+	return w.rewriteNodes(hints, (*fuser).scaleInput) || changed
 }
 
 // rewriteNodes tries the rules on each node, in topological order, until none changes it any more: a node can take in

@@ -167,27 +167,33 @@ func (f *fuser) scaleWeight(l *linear, mul []float64) (scaled *onnx.Tensor, ok b
 
 // foldNorm folds a batch normalisation into the convolution or matrix product before it.
 func (f *fuser) foldNorm(i int) bool {
-	n := f.nodes[i]
-	if n.OpType != "BatchNormalization" || !isONNX(n.Domain) || len(n.Inputs) != 5 {
+	mul, add := f.normOf(f.nodes[i])
+	if mul == nil {
 		return false
+	}
+	l := f.linear(f.nodes[i].Inputs[0])
+	return l != nil && f.scale(i, l, mul, add)
+}
+
+// normOf returns the factors and terms of a batch normalisation with constant statistics, one a channel, nil where the
+// node is another or where they are not finite.
+func (f *fuser) normOf(n *onnx.Node) (mul, add []float64) {
+	if n.OpType != "BatchNormalization" || !isONNX(n.Domain) || len(n.Inputs) != 5 {
+		return nil, nil
 	}
 	for _, o := range n.Outputs[1:] {
 		if o != "" {
-			return false
+			return nil, nil
 		}
 	}
 	if a := n.Attr("training_mode"); a != nil && a.I != 0 {
-		return false
-	}
-	l := f.linear(n.Inputs[0])
-	if l == nil {
-		return false
+		return nil, nil
 	}
 	var p [4][]float32 // scale, bias, mean, variance
 	for k := range p {
 		t := f.float(n.Inputs[1+k])
 		if t == nil || len(t.Shape) != 1 || k > 0 && len(p[0]) != t.Shape[0] {
-			return false
+			return nil, nil
 		}
 		p[k] = t.Float32s()
 	}
@@ -195,15 +201,15 @@ func (f *fuser) foldNorm(i int) bool {
 	if a := n.Attr("epsilon"); a != nil {
 		eps = float64(a.F)
 	}
-	mul, add := make([]float64, len(p[0])), make([]float64, len(p[0]))
+	mul, add = make([]float64, len(p[0])), make([]float64, len(p[0]))
 	for c := range mul {
 		mul[c] = float64(p[0][c]) / math.Sqrt(float64(p[3][c])+eps)
 		add[c] = float64(p[1][c]) - float64(p[2][c])*mul[c]
 		if math.IsNaN(mul[c]) || math.IsInf(mul[c], 0) {
-			return false
+			return nil, nil
 		}
 	}
-	return f.scale(i, l, mul, add)
+	return mul, add
 }
 
 // foldScale folds sums, differences, products and quotients with one constant a channel into the convolution or matrix

@@ -51,7 +51,7 @@ func multAdds(n *onnx.Node, in []*onnx.Tensor, y []int) int {
 	}
 	x, w := in[0].Shape, in[1].Shape
 	switch {
-	case n.OpType == "Conv" || n.OpType == "FusedConv":
+	case n.OpType == "Conv" || n.OpType == "FusedConv" || n.OpType == "ScaledConv":
 		return onnx.NumElements(y) * onnx.NumElements(w[1:])
 	case n.OpType == "ConvTranspose":
 		return onnx.NumElements(x) * onnx.NumElements(w[1:])

@@ -4878,6 +4878,42 @@ done:
 	VZEROUPPER
 	RET
 
+// func avx2AffineRows(dst *float32, rows int, width int, scale *float32, shift *float32, lo float32, hi float32)
+// Requires: AVX, FMA3
+TEXT ·avx2AffineRows(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         rows+8(FP), CX
+	MOVQ         width+16(FP), DX
+	MOVQ         scale+24(FP), BX
+	MOVQ         shift+32(FP), SI
+	VBROADCASTSS lo+40(FP), Y0
+	VBROADCASTSS hi+44(FP), Y1
+
+row:
+	TESTQ        CX, CX
+	JZ           end
+	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (SI), Y3
+	MOVQ         DX, DI
+
+vector:
+	VMOVUPS     (AX), Y4
+	VFMADD213PS Y3, Y2, Y4
+	VMAXPS      Y4, Y0, Y4
+	VMINPS      Y4, Y1, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $0x20, AX
+	SUBQ        $0x08, DI
+	JNZ         vector
+	ADDQ        $0x04, BX
+	ADDQ        $0x04, SI
+	DECQ        CX
+	JMP         row
+
+end:
+	VZEROUPPER
+	RET
+
 // func avx2Relu(dst []float32, x []float32)
 // Requires: AVX
 TEXT ·avx2Relu(SB), NOSPLIT, $0-48
@@ -5597,6 +5633,132 @@ elementend:
 	VHADDPS      X0, X0, X0
 	VHADDPS      X0, X0, X0
 	VMOVSS       X0, 28(AX)
+	VZEROUPPER
+	RET
+
+// func avx2Sum(x []float32) float64
+// Requires: AVX, SSE2
+TEXT ·avx2Sum(SB), NOSPLIT, $0-32
+	MOVQ   x_base+0(FP), AX
+	MOVQ   x_len+8(FP), CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+
+wide:
+	CMPQ      CX, $0x10
+	JL        wideend
+	VCVTPS2PD (AX), Y4
+	VADDPD    Y4, Y0, Y0
+	VCVTPS2PD 16(AX), Y4
+	VADDPD    Y4, Y1, Y1
+	VCVTPS2PD 32(AX), Y4
+	VADDPD    Y4, Y2, Y2
+	VCVTPS2PD 48(AX), Y4
+	VADDPD    Y4, Y3, Y3
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, CX
+	JMP       wide
+
+wideend:
+vector:
+	CMPQ      CX, $0x04
+	JL        vectorend
+	VCVTPS2PD (AX), Y4
+	VADDPD    Y4, Y0, Y0
+	ADDQ      $0x10, AX
+	SUBQ      $0x04, CX
+	JMP       vector
+
+vectorend:
+	VADDPD       Y1, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VADDPD       Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+
+element:
+	TESTQ     CX, CX
+	JZ        end
+	VXORPD    Y1, Y1, Y1
+	VCVTSS2SD (AX), X1, X1
+	VADDSD    X1, X0, X0
+	ADDQ      $0x04, AX
+	DECQ      CX
+	JMP       element
+
+end:
+	MOVSD X0, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func avx2Distance(x []float32, m float64) float64
+// Requires: AVX, FMA3, SSE2
+TEXT ·avx2Distance(SB), NOSPLIT, $0-40
+	MOVQ         x_base+0(FP), AX
+	MOVQ         x_len+8(FP), CX
+	VBROADCASTSD m+24(FP), Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+
+wide:
+	CMPQ        CX, $0x10
+	JL          wideend
+	VCVTPS2PD   (AX), Y5
+	VSUBPD      Y0, Y5, Y5
+	VFMADD231PD Y5, Y5, Y1
+	VCVTPS2PD   16(AX), Y5
+	VSUBPD      Y0, Y5, Y5
+	VFMADD231PD Y5, Y5, Y2
+	VCVTPS2PD   32(AX), Y5
+	VSUBPD      Y0, Y5, Y5
+	VFMADD231PD Y5, Y5, Y3
+	VCVTPS2PD   48(AX), Y5
+	VSUBPD      Y0, Y5, Y5
+	VFMADD231PD Y5, Y5, Y4
+	ADDQ        $0x40, AX
+	SUBQ        $0x10, CX
+	JMP         wide
+
+wideend:
+vector:
+	CMPQ        CX, $0x04
+	JL          vectorend
+	VCVTPS2PD   (AX), Y5
+	VSUBPD      Y0, Y5, Y5
+	VFMADD231PD Y5, Y5, Y1
+	ADDQ        $0x10, AX
+	SUBQ        $0x04, CX
+	JMP         vector
+
+vectorend:
+	VADDPD       Y2, Y1, Y1
+	VADDPD       Y4, Y3, Y3
+	VADDPD       Y3, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+
+element:
+	TESTQ     CX, CX
+	JZ        end
+	VXORPD    Y2, Y2, Y2
+	VCVTSS2SD (AX), X2, X2
+	VSUBSD    X0, X2, X2
+	VMULSD    X2, X2, X2
+	VADDSD    X2, X1, X1
+	ADDQ      $0x04, AX
+	DECQ      CX
+	JMP       element
+
+end:
+	MOVSD X1, ret+32(FP)
 	VZEROUPPER
 	RET
 

@@ -5872,3 +5872,39 @@ restresult:
 done:
 	VZEROUPPER
 	RET
+
+// func avx512AffineRows(dst *float32, rows int, width int, scale *float32, shift *float32, lo float32, hi float32)
+// Requires: AVX, AVX512F
+TEXT ·avx512AffineRows(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         rows+8(FP), CX
+	MOVQ         width+16(FP), DX
+	MOVQ         scale+24(FP), BX
+	MOVQ         shift+32(FP), SI
+	VBROADCASTSS lo+40(FP), Z0
+	VBROADCASTSS hi+44(FP), Z1
+
+row:
+	TESTQ        CX, CX
+	JZ           end
+	VBROADCASTSS (BX), Z2
+	VBROADCASTSS (SI), Z3
+	MOVQ         DX, DI
+
+vector:
+	VMOVUPS     (AX), Z4
+	VFMADD213PS Z3, Z2, Z4
+	VMAXPS      Z4, Z0, Z4
+	VMINPS      Z4, Z1, Z4
+	VMOVUPS     Z4, (AX)
+	ADDQ        $0x40, AX
+	SUBQ        $0x10, DI
+	JNZ         vector
+	ADDQ        $0x04, BX
+	ADDQ        $0x04, SI
+	DECQ        CX
+	JMP         row
+
+end:
+	VZEROUPPER
+	RET

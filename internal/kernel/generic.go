@@ -32,6 +32,9 @@ func generic() *Table {
 		MaxTaps:    genericMaxTaps,
 
 		columnNorm: genericColumnNorm,
+		affineRows: genericAffineRows,
+		Sum:        genericSum,
+		Distance:   genericDistance,
 
 		winogradInput:  genericWinogradInput,
 		winogradOutput: genericWinogradOutput,

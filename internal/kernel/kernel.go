@@ -35,6 +35,7 @@ type Table struct {
 
 	slides     []slideKernel
 	columnNorm func(dst, src *float32, ld, rows, n int, scale, shift *float32, epsilon float32)
+	affineRows func(dst *float32, rows, width int, scale, shift *float32, lo, hi float32)
 
 	winogradInput  func(dst *float32, step int, src *float32, n int)
 	winogradOutput func(dst, src *float32, step, n int, bias, lo, hi float32)
@@ -72,6 +73,10 @@ type Table struct {
 	// Dots computes the eight scalar products of four rows of x, ldx apart, with two rows of w, ldw apart, over k
 	// elements: dst[2*i+j] = x[i]·w[j].
 	Dots func(dst *[8]float32, x []float32, ldx int, w []float32, ldw int, k int)
+	// Sum returns the sum of x, in double precision.
+	Sum func(x []float32) float64
+	// Distance returns the sum of (x-m)^2, in double precision.
+	Distance func(x []float32, m float64) float64
 	// Taps computes dst[i] = bias + the sum over t of w[t]*src[offs[t]+i].
 	Taps func(dst, src []float32, offs []int, w []float32, bias float32)
 	// MaxTaps computes dst[i] = the largest src[offs[t]+i], NaN where one is and negative infinity where offs is empty.

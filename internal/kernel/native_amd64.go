@@ -43,6 +43,9 @@ func native() []*Table {
 		},
 
 		columnNorm: avx2ColumnNorm,
+		affineRows: avx2AffineRows,
+		Sum:        avx2Sum,
+		Distance:   avx2Distance,
 
 		winogradInput:  avx2WinogradInput,
 		winogradOutput: avx2WinogradOutput,
@@ -61,7 +64,7 @@ func native() []*Table {
 		{7, 1, avx512Slide7Stride1}, {7, 2, avx512Slide7Stride2},
 	}
 	avx512.Sigmoid, avx512.Silu, avx512.Erf, avx512.Tanh, avx512.Gelu = avx512Sigmoid, avx512Silu, avx512Erf, avx512Tanh, avx512Gelu
-	avx512.columnNorm = avx512ColumnNorm
+	avx512.columnNorm, avx512.affineRows = avx512ColumnNorm, avx512AffineRows
 	avx512.copyPanel, avx512.packLanes, avx512.packTable = avx512CopyPanel, avx512PackLanes, avx512PackTable
 	return []*Table{avx2, &avx512}
 }

@@ -36,6 +36,9 @@ func native() []*Table {
 		HardSwish: genericHardSwish,
 
 		columnNorm: genericColumnNorm,
+		affineRows: genericAffineRows,
+		Sum:        genericSum,
+		Distance:   genericDistance,
 
 		winogradInput:  genericWinogradInput,
 		winogradOutput: genericWinogradOutput,

@@ -109,6 +109,11 @@ func avx2Gelu(dst, x []float32)
 //go:noescape
 func avx2ColumnNorm(dst, src *float32, ld, rows, n int, scale, shift *float32, epsilon float32)
 
+// avx2AffineRows computes dst = min(max(dst*scale + shift, lo), hi) for rows of width elements, whole vectors.
+//
+//go:noescape
+func avx2AffineRows(dst *float32, rows, width int, scale, shift *float32, lo, hi float32)
+
 // avx2Relu computes dst = max(x, 0).
 //
 //go:noescape
@@ -158,6 +163,16 @@ func avx2Max(dst, x, y []float32)
 //
 //go:noescape
 func avx2Dots(dst *[8]float32, x []float32, ldx int, w []float32, ldw int, k int)
+
+// avx2Sum returns the sum of x.
+//
+//go:noescape
+func avx2Sum(x []float32) float64
+
+// avx2Distance returns the sum of (x-m)^2.
+//
+//go:noescape
+func avx2Distance(x []float32, m float64) float64
 
 // avx2Axpy4 adds four rows of x, ld apart, times a to dst.
 //
@@ -308,3 +323,8 @@ func avx512Gelu(dst, x []float32)
 //
 //go:noescape
 func avx512ColumnNorm(dst, src *float32, ld, rows, n int, scale, shift *float32, epsilon float32)
+
+// avx512AffineRows computes dst = min(max(dst*scale + shift, lo), hi) for rows of width elements, whole vectors.
+//
+//go:noescape
+func avx512AffineRows(dst *float32, rows, width int, scale, shift *float32, lo, hi float32)

@@ -132,6 +132,11 @@ func (c *convolution) Algorithm(in []*onnx.Tensor) string {
 }
 
 func (c *convolution) Run(rt *Runtime, in, out []*onnx.Tensor) error {
+	return c.run(rt, in, out, nil)
+}
+
+// run is Run for an input that is changed by pre first, if that is not nil.
+func (c *convolution) run(rt *Runtime, in, out []*onnx.Tensor, pre *conv.Affine) error {
 	s, err := c.shape(in[0].Shape, in[1].Shape)
 	if err != nil {
 		return err
@@ -144,7 +149,7 @@ func (c *convolution) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 		conv.Plain(rt.Pool, s, onnx.Data[float64](in[0]), onnx.Data[float64](in[1]), bias, onnx.Data[float64](out[0]))
 		return nil
 	}
-	a := &conv.Args{X: in[0].Float32s(), Y: out[0].Float32s(), Act: c.act}
+	a := &conv.Args{X: in[0].Float32s(), Y: out[0].Float32s(), Pre: pre, Act: c.act}
 	if in[2] != nil {
 		a.Bias = in[2].Float32s()
 	}

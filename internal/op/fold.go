@@ -1,5 +1,7 @@
 package op
 
+import "github.com/onnxcnn/onnxcnn/internal/kernel"
+
 // fold describes how elements become one, in two forms of the same thing: over a run of neighbours that all go into
 // one result, and over a row whose neighbours go into neighbouring results. The functions are called for whole runs
 // and rows, so that their loops stay tight.
@@ -95,9 +97,12 @@ type integer interface {
 	int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64
 }
 
-// sumRun adds up in float64 with four sums, so that an addition need not wait for the one before.
+// sumRun adds up in float64.
 func sumRun[T real](acc float64, x []T) float64 {
-	var a, b, c, d float64
+	if f, ok := any(x).([]float32); ok {
+		return acc + kernel.Default().Sum(f)
+	}
+	var a, b, c, d float64 // an addition need not wait for the one before
 	for len(x) >= 4 {
 		a += float64(x[0])
 		b += float64(x[1])

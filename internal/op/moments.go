@@ -3,11 +3,15 @@ package op
 import (
 	"math"
 
+	"github.com/onnxcnn/onnxcnn/internal/kernel"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
 // squaredDistance is the sum of (x-m)^2.
 func squaredDistance[T float](x []T, m float64) float64 {
+	if f, ok := any(x).([]float32); ok {
+		return kernel.Default().Distance(f, m)
+	}
 	var a, b float64
 	for len(x) >= 2 {
 		d, e := float64(x[0])-m, float64(x[1])-m

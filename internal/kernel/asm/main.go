@@ -38,9 +38,11 @@ func main() {
 		g.slides()
 		g.transcendental()
 		g.columnNorm()
+		g.affineRows()
 		if v.name == avx2.name {
 			g.elementwise()
 			g.dots()
+			g.sums()
 			g.axpy4()
 			g.taps()
 			g.maxTaps()
