@@ -14,14 +14,12 @@ import (
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
-// KerasOptions says how Keras models become ONNX models. The zero value makes a model of operator set 17 with maps in the
-// order NCHW.
+// KerasOptions says how Keras models become ONNX models. The zero value makes a model with maps in the order NCHW. The operator
+// set is 17: [Opset] changes it.
 type KerasOptions struct {
 	// NHWC keeps Keras' order of image inputs and outputs: the graph then begins with a Transpose, and ends with one where
 	// an output is a map.
 	NHWC bool
-	// Opset is the version of the operator set, 13 to 21; 0 stands for 17.
-	Opset int
 	// InputShape is the shape of the input without the batch, in Keras' order ([224,224,3]), for models that leave it open.
 	InputShape []int
 	// AllowMissing accepts weights that the file lacks, or has in another shape: they begin with zeros (scales and variances
@@ -163,12 +161,6 @@ type kerasSource struct {
 // convertKeras builds the ONNX model.
 func convertKeras(s kerasSource, o KerasOptions) (*onnx.Model, Report, error) {
 	report := Report{Format: s.format, Notes: s.notes}
-	if o.Opset == 0 {
-		o.Opset = 17
-	}
-	if o.Opset < 13 || o.Opset > 21 {
-		return nil, report, fmt.Errorf("operator set %d: 13 to 21 can be written here", o.Opset)
-	}
 	if s.meta != nil {
 		for name, to := range map[string]*string{"keras_version": &s.version, "backend": &s.backend} {
 			v, err := text(s.meta, name)
@@ -188,7 +180,7 @@ func convertKeras(s kerasSource, o KerasOptions) (*onnx.Model, Report, error) {
 		}
 	}
 	b := &kbuilder{
-		g: &onnx.Graph{Name: "keras"}, opset: o.Opset, keras3: strings.HasPrefix(s.version, "3"), flip: s.backend == "theano",
+		g: &onnx.Graph{Name: "keras"}, keras3: strings.HasPrefix(s.version, "3"), flip: s.backend == "theano",
 		store: s.store, allow: o.AllowMissing, report: &report,
 		taken: map[string]bool{}, done: map[string]string{}, counted: map[string]bool{},
 	}
@@ -209,11 +201,8 @@ func convertKeras(s kerasSource, o KerasOptions) (*onnx.Model, Report, error) {
 	if bad := len(report.Missing) + len(report.Misshapen); report.Matched == 0 && report.Parameters > 0 || bad > 0 && !o.AllowMissing {
 		return nil, report, &FillError{Report: report}
 	}
-	ir := int64(8)
-	if o.Opset > 18 {
-		ir = 10
-	}
-	model := &onnx.Model{IRVersion: ir, Opsets: []onnx.Opset{{Version: int64(o.Opset)}}, ProducerName: "onnxcnn", Graph: b.g}
+	const opset = 17
+	model := &onnx.Model{IRVersion: irVersion(opset), Opsets: []onnx.Opset{{Version: opset}}, ProducerName: "onnxcnn", Graph: b.g}
 	if errs := model.Check(); len(errs) > 0 {
 		return nil, report, errors.Join(errs...)
 	}

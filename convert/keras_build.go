@@ -23,7 +23,6 @@ type kvalue struct {
 // kbuilder builds the graph.
 type kbuilder struct {
 	g      *onnx.Graph
-	opset  int
 	first  bool // the model is channels_first
 	keras3 bool // of Keras 3, whose hard sigmoid is another
 	flip   bool // the file is Theano's, whose convolutions turn their kernels

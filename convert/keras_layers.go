@@ -518,30 +518,11 @@ func (b *kbuilder) layerNorm(c kconf, x kvalue) kvalue {
 	if center {
 		inputs = append(inputs, b.param("beta", t[1], ""))
 	}
-	y = b.normalise(y, -len(shape), c.float(1e-3, "epsilon"), inputs)
+	y = b.node("LayerNormalization", append([]string{y}, inputs...), kint("axis", -len(shape)), kfloat("epsilon", c.float(1e-3, "epsilon")))
 	if len(shape) == 1 {
 		return b.fromPlain(y, x.shape)
 	}
 	return kvalue{name: y, shape: x.shape}
-}
-
-// normalise subtracts the mean over the axes from axis on and divides by the standard deviation; weights are scale and shift.
-func (b *kbuilder) normalise(x string, axis int, epsilon float64, weights []string) string {
-	if b.opset >= 17 {
-		return b.node("LayerNormalization", append([]string{x}, weights...), kint("axis", axis), kfloat("epsilon", epsilon))
-	}
-	var axes []int
-	for a := axis; a < 0; a++ {
-		axes = append(axes, a)
-	}
-	mean := func(v string) string { return b.node("ReduceMean", []string{v}, kints("axes", axes...)) }
-	d := b.node("Sub", []string{x, mean(x)})
-	v := b.node("Add", []string{mean(b.node("Mul", []string{d, d})), b.scalar("epsilon", epsilon)})
-	y := b.node("Mul", []string{b.node("Div", []string{d, b.node("Sqrt", []string{v})}), weights[0]})
-	if len(weights) > 1 {
-		y = b.node("Add", []string{y, weights[1]})
-	}
-	return y
 }
 
 // vector makes a constant of a list of numbers that is spread over the last axis.

@@ -1,15 +1,16 @@
-package convert_test
+package convert
 
 import (
 	"encoding/json"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
-	"github.com/onnxcnn/onnxcnn/convert"
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/onnxcnn/onnxcnn/internal/npz"
 	"github.com/onnxcnn/onnxcnn/internal/reftest"
 	"github.com/onnxcnn/onnxcnn/onnx"
@@ -17,14 +18,14 @@ import (
 
 // kerasCase is a file that testdata/keras.py made, and the names of what goes in and comes out.
 type kerasCase struct {
-	Name, File string
-	In, Out    []string
+	Name, Net, File string // files of one Net have the same network in them
+	In, Out         []string
 }
 
-func kerasCases(t *testing.T) ([]kerasCase, []*onnx.Tensor) {
+func kerasCases(t *testing.T) (dir string, cases []kerasCase, arrays []*onnx.Tensor) {
 	t.Helper()
 	python := reftest.Python(t, "h5py", "numpy")
-	dir := t.TempDir()
+	dir = t.TempDir()
 	if out, err := exec.Command(python, "testdata/keras.py", dir).CombinedOutput(); err != nil {
 		t.Fatalf("keras.py: %v\n%s", err, out)
 	}
@@ -32,15 +33,14 @@ func kerasCases(t *testing.T) ([]kerasCase, []*onnx.Tensor) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var cases []kerasCase
 	if err := json.Unmarshal(text, &cases); err != nil {
 		t.Fatal(err)
 	}
-	arrays, err := npz.ReadFile(filepath.Join(dir, "cases.npz"))
+	arrays, err = npz.ReadFile(filepath.Join(dir, "cases.npz"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return cases, arrays
+	return dir, cases, arrays
 }
 
 // nchw returns a map in ONNX' order, anything else as it is.
@@ -62,10 +62,12 @@ func nchw(x *onnx.Tensor) *onnx.Tensor {
 
 // Files of every version compute what the layers' formulas say, in both orders of maps (cases 1, 2 and 31).
 func TestKeras(t *testing.T) {
-	cases, arrays := kerasCases(t)
+	needORT(t)
+	dir, cases, arrays := kerasCases(t)
+	check, seen := newChecker(t), map[string]bool{}
 	for _, c := range cases {
-		for _, o := range []convert.KerasOptions{{}, {NHWC: true, Opset: 13}} {
-			m, report, err := convert.ReadKeras(c.File, o)
+		for _, o := range []KerasOptions{{}, {NHWC: true}} {
+			m, report, err := ReadKeras(c.File, o)
 			if err != nil {
 				t.Errorf("%s: %v", c.Name, err)
 				continue
@@ -75,25 +77,30 @@ func TestKeras(t *testing.T) {
 			}
 			// Models with channels first have no other order, whatever the option.
 			keep := o.NHWC && !slices.Contains([]string{"channels_first", "keras1_th", "keras1_theano"}, c.Name)
-			var in []*onnx.Tensor
-			for _, name := range c.In {
+			in := map[string]*onnx.Tensor{}
+			for i, name := range c.In {
 				x := npz.Find(arrays, name)
 				if !keep {
 					x = nchw(x)
 				}
-				in = append(in, x)
+				in[m.Graph.Inputs[i].Name] = x
 			}
-			got := run(t, m, in...)
+			out := runOn(t, "native", m, in)
+			if !o.NHWC && !seen[c.Net] {
+				seen[c.Net] = true
+				onORT(t, check, c.Name, m, in)
+			}
 			for i, name := range c.Out {
+				got := out[m.Graph.Outputs[i].Name]
 				want := npz.Find(arrays, name)
 				if !keep {
 					want = nchw(want)
 				}
-				if !slices.Equal(got[i].Shape, want.Shape) {
-					t.Errorf("%s (%+v): output %d has shape %v, want %v", c.Name, o, i, got[i].Shape, want.Shape)
+				if !slices.Equal(got.Shape, want.Shape) {
+					t.Errorf("%s (%+v): output %d has shape %v, want %v", c.Name, o, i, got.Shape, want.Shape)
 					continue
 				}
-				if d := farthest(got[i], want); d > 1e-5 {
+				if d := difference(t, got, want); d > 1e-5 {
 					t.Errorf("%s (%+v): output %d differs by %g", c.Name, o, i, d)
 				}
 				for k, dim := range m.Graph.Outputs[i].Type.Shape {
@@ -104,18 +111,39 @@ func TestKeras(t *testing.T) {
 			}
 		}
 	}
+	check.run(t)
+	kerasMisfits(t, dir)
 }
 
-// farthest returns the largest difference, relative to the largest value where that is above 1.
-func farthest(a, b *onnx.Tensor) float64 {
-	d, most := 0.0, 1.0
-	for i, v := range a.Float32s() {
-		w := float64(b.Float32s()[i])
-		d = max(d, math.Abs(float64(v)-w))
-		most = max(most, math.Abs(w))
-		if math.IsNaN(float64(v)) {
-			return math.Inf(1)
+// kerasMisfits reads files whose weights do not fit: by name, with both shapes, all at once (case 32).
+func kerasMisfits(t *testing.T, dir string) {
+	t.Helper()
+	for _, c := range []struct {
+		file, want string
+		allowed    Report // of interest: what is missing, misshapen and not expected
+	}{
+		{"wrong_shape", "another shape: conv/kernel: want [2 2 2 3], the file has [2 2 2 4]",
+			Report{Misshapen: []Misshapen{{Name: "conv/kernel", Want: []int{2, 2, 2, 3}, Got: []int{2, 2, 2, 4}}}}},
+		{"missing_bias", "missing: fc/bias [2]", Report{Missing: []Missing{{Name: "fc/bias", Shape: []int{2}}}}},
+		{"scalar", "another shape: fc/bias: want [2], the file has []", Report{Misshapen: []Misshapen{{Name: "fc/bias", Want: []int{2}, Got: []int{}}}}},
+		{"unused", "", Report{Unexpected: []string{"extra/kernel [2 3]"}}},
+	} {
+		path := filepath.Join(dir, c.file+".h5")
+		_, _, err := ReadKeras(path, KerasOptions{})
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), path)) {
+			t.Errorf("%s: %v, want %q", c.file, err, c.want)
+		}
+		m, report, err := ReadKeras(path, KerasOptions{AllowMissing: true})
+		if err != nil {
+			t.Errorf("%s: %v", c.file, err)
+			continue
+		}
+		got := Report{Missing: report.Missing, Misshapen: report.Misshapen, Unexpected: report.Unexpected}
+		if d := cmp.Diff(c.allowed, got); d != "" {
+			t.Errorf("%s: the report differs (-want +got):\n%s", c.file, d)
+		}
+		if b := m.Graph.Initializer("fc/bias"); c.file == "missing_bias" && (b == nil || !slices.Equal(b.Float32s(), []float32{0, 0})) {
+			t.Errorf("%s: the bias is %v", c.file, b)
 		}
 	}
-	return d / most
 }

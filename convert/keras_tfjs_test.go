@@ -1,14 +1,13 @@
-package convert_test
+package convert
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"testing"
 
-	"github.com/onnxcnn/onnxcnn/backend"
-	"github.com/onnxcnn/onnxcnn/convert"
 	"github.com/onnxcnn/onnxcnn/internal/reftest"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
@@ -18,9 +17,11 @@ func TestTFJSModels(t *testing.T) {
 	if testing.Short() {
 		t.Skip("two large networks")
 	}
+	needORT(t)
+	check := newChecker(t)
 	for name, base := range map[string]string{"inception_v3": "mixed10", "mobilenet_v2": "out_relu"} {
 		dir := reftest.Shared(t, "models/tfjs/"+name)
-		m, report, err := convert.ReadTFJS(filepath.Join(dir, "model.json"), convert.KerasOptions{})
+		m, report, err := ReadTFJS(filepath.Join(dir, "model.json"), KerasOptions{})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -49,17 +50,20 @@ func TestTFJSModels(t *testing.T) {
 				x.Float32s()[k*h*w+i] = float32(s>>8) / (1 << 24)
 			}
 		}
+		in := map[string]*onnx.Tensor{m.Graph.Inputs[0].Name: x}
+		onORT(t, check, name, m, in)
+		last := m.Graph.Outputs[0].Name
 		m.Graph.Outputs = append(m.Graph.Outputs, &onnx.Value{Name: base})
-		out := run(t, m, x)
+		out := runOn(t, "native", m, in)
 		for i, want := range ref.Output {
-			if got := float64(out[0].Float32s()[i]); math.Abs(got-want) > 1e-4 {
+			if got := float64(out[last].Float32s()[i]); math.Abs(got-want) > 1e-4 {
 				t.Errorf("%s: output %d is %g, want %g", name, i, got, want)
 			}
 		}
-		plane := out[1].Shape[2] * out[1].Shape[3]
+		plane := out[base].Shape[2] * out[base].Shape[3]
 		for i, want := range ref.Mean {
 			sum := 0.0
-			for _, v := range out[1].Float32s()[i*plane : (i+1)*plane] {
+			for _, v := range out[base].Float32s()[i*plane : (i+1)*plane] {
 				sum += float64(v)
 			}
 			if got := sum / float64(plane); math.Abs(got-want) > 1e-4 {
@@ -67,27 +71,25 @@ func TestTFJSModels(t *testing.T) {
 			}
 		}
 	}
+	check.run(t)
 }
 
-// run computes the model's outputs.
-func run(t *testing.T, m *onnx.Model, in ...*onnx.Tensor) []*onnx.Tensor {
+// onORT checks that the model in operator sets 13, 17 and 21 gives on ONNX Runtime what it gives on the native engine, and
+// hands it to the checker of the ONNX project.
+func onORT(t *testing.T, check *checker, name string, m *onnx.Model, in map[string]*onnx.Tensor) {
 	t.Helper()
-	s, err := backend.Open(m, backend.Options{})
-	if err != nil {
-		t.Fatal(err)
+	want := runOn(t, "native", m, in)
+	for _, opset := range []int{13, 17, 21} {
+		c, err := Opset(m, opset)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		check.add(t, fmt.Sprintf("%s, opset %d", name, opset), c)
+		for output, got := range runOn(t, "ort", c, in) {
+			if d := difference(t, got, want[output]); d > 1e-4 {
+				t.Errorf("%s, opset %d: output %q is %g away from ONNX Runtime's", name, opset, output, d)
+			}
+		}
 	}
-	defer s.Close()
-	named := map[string]*onnx.Tensor{}
-	for i, v := range s.Inputs() {
-		named[v.Name] = in[i]
-	}
-	values, err := s.Run(t.Context(), named)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []*onnx.Tensor
-	for _, v := range s.Outputs() {
-		out = append(out, values[v.Name])
-	}
-	return out
 }

@@ -410,11 +410,11 @@ def tfjs(path, net, outputs):
                    "weightsManifest": [{"paths": ["a.bin", "b.bin"], "weights": entries}]}, f)
 
 
-def record(name, file, net, outputs):
+def record(name, file, net, outputs, alike=None):
     def keep(key, v):
         arrays[key] = np.asarray(v, "f4")
         return key
-    cases.append({"name": name, "file": file,
+    cases.append({"name": name, "net": alike or name, "file": file,
                   "in": [keep("%s.in%d" % (name, i), net.values[n, 0]) for i, n in enumerate(net.inputs)],
                   "out": [keep("%s.out%d" % (name, i), net.values[o]) for i, o in enumerate(outputs)]})
 
@@ -433,7 +433,7 @@ def case(name, build, forms=None, version=2):
     outputs = build(net)
     outputs = outputs if isinstance(outputs, list) else [outputs]
     for form in forms or (["h5_3", "keras"] if version == 3 else ["h5", "keras_2", "tfjs"]):
-        record(name + "_" + form, FORMS[form](os.path.join(out, name), net, outputs), net, outputs)
+        record(name + "_" + form, FORMS[form](os.path.join(out, name), net, outputs), net, outputs, name)
     return net, outputs
 
 
@@ -698,6 +698,75 @@ def keras1(name, order, backend=None):
 keras1("keras1_tf", "tf")
 keras1("keras1_th", "th")
 keras1("keras1_theano", "th", "theano")
+
+
+
+def container(name, write, half=False):
+    """The network of one convolution and a dense layer, as write puts it into a file (case 32)."""
+    net = Net()
+    x = net.input(5, 4, 2)
+    w = lambda n, *s: (n, rng.standard_normal(s).astype("f2" if half else "f4").astype("f8"))
+    y = net("Conv2D", x, name="conv", filters=3, kernel_size=[2, 2], weights=[w("kernel", 2, 2, 2, 3), w("bias", 3)])
+    y = net("Dense", net("Flatten", y, name="flat"), name="fc", units=2, weights=[w("kernel", 36, 2), w("bias", 2)])
+    path = os.path.join(out, name + ".h5")
+    with h5py.File(path, "w", libver="earliest") as f:
+        f.attrs["model_config"] = json.dumps(functional(net, [y], 2)).encode()
+        write(f.create_group("model_weights"), {l["name"]: l["weights"] for l in net.layers if l["weights"]})
+    record(name, path, net, [y], "container")
+
+
+def groups(g, layers, put, names=np.bytes_, split=0, at="%s/%s:0"):
+    all_names = np.array(list(layers), names) if names is np.bytes_ else list(layers)
+
+    def attr(o, key, values):
+        kw = {} if names is np.bytes_ else {"dtype": h5py.string_dtype()}
+        if not split:
+            o.attrs.create(key, values, **kw)
+        for i in range(len(values) if split else 0):
+            o.attrs.create("%s%d" % (key, i), values[i:i + 1], **kw)
+
+    attr(g, "layer_names", all_names)
+    for layer, weights in layers.items():
+        h = g.create_group(layer)
+        paths = [at % (layer, n) for n, _ in weights]
+        attr(h, "weight_names", np.array(paths, names) if names is np.bytes_ else paths)
+        for p, (_, v) in zip(paths, weights):
+            put(h, p, v)
+
+
+def plain_array(dtype):
+    return lambda h, p, v: h.create_dataset(p, data=v.astype(dtype))
+
+
+def packed(h, p, v):
+    h.create_dataset(p, data=v.astype("f4"), chunks=tuple(max(d // 2, 1) for d in v.shape), compression="gzip", shuffle=True, fletcher32=True)
+
+
+container("names_fixed", lambda g, l: groups(g, l, plain_array("f4")))
+container("names_variable", lambda g, l: groups(g, l, plain_array("f4"), str))
+container("names_split", lambda g, l: groups(g, l, plain_array("f4"), split=1))
+container("names_split_variable", lambda g, l: groups(g, l, plain_array("f4"), str, split=1))
+container("names_nested", lambda g, l: groups(g, l, plain_array("f4"), at="model_1/%s/%s:0"))
+container("names_other_order", lambda g, l: groups(g, dict(reversed(list(l.items()))), plain_array("f4")))
+container("arrays_packed", lambda g, l: groups(g, l, packed))
+container("arrays_big_endian", lambda g, l: groups(g, l, plain_array(">f4")))
+container("arrays_half", lambda g, l: groups(g, l, plain_array("f2")), half=True)
+container("arrays_double", lambda g, l: groups(g, l, plain_array(">f8")))
+
+
+def only_listed(g, layers):
+    """What is in the file without being named is not the model's."""
+    groups(g, layers, plain_array("f4"))
+    g["conv/scalar"] = 1.0
+
+
+container("arrays_unlisted", only_listed)
+cases, kept = [], cases
+container("wrong_shape", lambda g, l: groups(g, dict(l, conv=[("kernel", np.zeros((2, 2, 2, 4))), l["conv"][1]]), plain_array("f4")))
+container("missing_bias", lambda g, l: groups(g, dict(l, fc=l["fc"][:1]), plain_array("f4")))
+container("unused", lambda g, l: groups(g, dict(l, extra=[("kernel", np.zeros((2, 3)))]), plain_array("f4")))
+container("scalar", lambda g, l: groups(g, dict(l, fc=[l["fc"][0], ("bias", np.float32(1))]), plain_array("f4")))
+cases = kept
 
 np.savez(os.path.join(out, "cases.npz"), **arrays)
 with open(os.path.join(out, "cases.json"), "w") as f:
