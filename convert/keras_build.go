@@ -289,9 +289,9 @@ func (r *kbuild) call(l *klayer, node int) {
 	} else {
 		out = []kvalue{b.finish(b.one(l, l.calls[node], in))}
 	}
-	err := b.err
+	err := *l.conf.err // first: what follows from it says less
 	if err == nil {
-		err = *l.conf.err
+		err = b.err
 	}
 	b.layer, b.begin, b.scope, b.err = outer.layer, outer.begin, outer.scope, outer.err
 	if err != nil {
