@@ -29,7 +29,7 @@ func TestPeakLiesInThePatch(t *testing.T) {
 		t.Errorf("default layer %q, want relu3", x.Layer().Name)
 	}
 	rng := rand.New(rand.NewPCG(77, 0)) // not the stream that it was trained on
-	const images, few = 100, 20 // those of methods with many passes
+	const images, few = 100, 20         // those of methods with many passes
 	right := 0
 	inside := map[string]int{}
 	for i := range images {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/onnxcnn/onnxcnn/backend"
@@ -19,6 +20,8 @@ type section struct {
 	from  string
 	nodes []*onnx.Node
 	cut   []string // what the nodes read that others compute; from is the first
+
+	rounds *onnx.Node // where numbers become integers on the way, nil where they do not
 
 	mu      sync.Mutex
 	prefix  backend.Session // computes the cut; opened by the first run
@@ -80,8 +83,12 @@ func (x *Explainer) section(from string) (*section, error) {
 	}
 	need(x.logits)
 	for _, n := range sorted {
-		if take[n] && !slices.Contains(n.Outputs, from) {
-			s.nodes = append(s.nodes, n)
+		if !take[n] || slices.Contains(n.Outputs, from) {
+			continue
+		}
+		s.nodes = append(s.nodes, n)
+		if s.rounds == nil && quantises(n) && slices.ContainsFunc(n.Outputs, func(o string) bool { return depends[o] }) {
+			s.rounds = n
 		}
 	}
 	return s, nil
@@ -203,7 +210,15 @@ func (s *section) gradient(ctx context.Context, cut []*onnx.Tensor, selector *on
 	return out[2], out[1], nil
 }
 
+// quantises reports whether a node rounds to integers: its gradient is 0, and none comes back through it.
+func quantises(n *onnx.Node) bool {
+	return n.OpType == "QuantizeLinear" || n.OpType == "DynamicQuantizeLinear" || strings.HasPrefix(n.OpType, "QLinear") || strings.HasSuffix(n.OpType, "Integer")
+}
+
 func (s *section) compileGradient(cut []*onnx.Tensor, selector *onnx.Tensor, guided bool) (*graph.Program, error) {
+	if s.rounds != nil {
+		return nil, &graph.NotDifferentiableError{Nodes: []string{s.rounds.String()}}
+	}
 	m := s.model(cut, false)
 	g := m.Graph
 	g.Inputs = append(g.Inputs, declare(selectorName, selector, false))
