@@ -27,7 +27,8 @@ type kbuilder struct {
 	keras3 bool // of Keras 3, whose hard sigmoid is another
 	flip   bool // the file is Theano's, whose convolutions turn their kernels
 	store  *kstore
-	allow  bool // missing arrays are allowed
+	allow  bool  // missing arrays are allowed
+	made   int64 // bytes of the weights that are made here
 	report *Report
 	errs   []error
 

@@ -434,17 +434,13 @@ func (b *kbuilder) batchNorm(c kconf, x kvalue) kvalue {
 		return kvalue{}
 	}
 	full := make([]*onnx.Tensor, 0, 4)
-	if !scale {
-		ones := onnx.New(onnx.Float, n)
-		for i := range n {
-			ones.Float32s()[i] = 1
-		}
-		full = append(full, ones)
-	} else {
+	if scale {
 		full, t = append(full, t[0]), t[1:]
+	} else {
+		full = append(full, b.filled([]int{n}, 1))
 	}
 	if !center {
-		full = append(full, onnx.New(onnx.Float, n))
+		full = append(full, b.filled([]int{n}, 0))
 	}
 	full = append(full, t...)
 	variant := ""
@@ -499,11 +495,7 @@ func (b *kbuilder) layerNorm(c kconf, x kvalue) kvalue {
 		return kvalue{}
 	}
 	if !scale {
-		ones := onnx.New(onnx.Float, shape...)
-		for i := range ones.Float32s() {
-			ones.Float32s()[i] = 1
-		}
-		t = append([]*onnx.Tensor{ones}, t...)
+		t = append([]*onnx.Tensor{b.filled(shape, 1)}, t...)
 	}
 	x = b.rows(x)
 	y := x.name
@@ -584,6 +576,9 @@ func (b *kbuilder) normalization(c kconf, x kvalue) kvalue {
 		t := b.weights(role{"mean", shape, 0}, role{"variance", shape, 1})
 		if len(t) != 2 {
 			return kvalue{}
+		}
+		if isHollow(t[0]) || isHollow(t[1]) {
+			return x
 		}
 		for _, a := range b.store.of(b.layer) { // how many samples it has seen
 			a.used = true

@@ -113,6 +113,51 @@ func TestKeras(t *testing.T) {
 	}
 	check.run(t)
 	kerasMisfits(t, dir)
+	kerasWeights(t, dir)
+}
+
+// kerasWeights reads files of weights alone: their arrays are those of the whole model.
+func kerasWeights(t *testing.T, dir string) {
+	t.Helper()
+	m, _, err := ReadKeras(filepath.Join(dir, "whole.h5"), KerasOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Without names the arrays are called after the layers' classes.
+	byClass := map[string]string{"c": "conv2d", "n": "batch_normalization", "d": "depthwise_conv2d", "s": "separable_conv2d", "f": "dense"}
+	for file, classes := range map[string]bool{"whole.h5": false, "two.weights.h5": false, "layers.weights.h5": false, "_layer_checkpoint_dependencies.weights.h5": true} {
+		w, err := ReadWeights(filepath.Join(dir, file))
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		found := 0
+		for _, want := range m.Graph.Initializers {
+			name := want.Name
+			if layer, role, _ := strings.Cut(name, "/"); classes {
+				name = byClass[layer] + "/" + role
+			}
+			if want.Name == "n/gamma" {
+				continue // is all ones, and in no file
+			}
+			x := w.Find(name)
+			if x == nil {
+				t.Errorf("%s: %s is not there", file, name)
+				continue
+			}
+			got, err := x.Load()
+			if err != nil || !slices.Equal(got.Shape, want.Shape) || !slices.Equal(got.Float32s(), want.Float32s()) {
+				t.Errorf("%s: %s is %v %v, want %v", file, name, got, err, want)
+			}
+			found++
+		}
+		if found != len(w.List()) {
+			t.Errorf("%s: %d arrays, %d were looked for", file, len(w.List()), found)
+		}
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // kerasMisfits reads files whose weights do not fit: by name, with both shapes, all at once (case 32).

@@ -29,7 +29,7 @@ var oldRoles = map[string][]string{
 }
 
 // weights reads the arrays of the layer that is being built. Where one is missing or has another shape it is noted in the
-// report, and zeros (or what Keras begins with) take its place.
+// report, and a hollow tensor takes its place, or one of what Keras begins with where that is allowed.
 func (b *kbuilder) weights(roles ...role) []*onnx.Tensor {
 	have := b.store.of(b.layer)
 	var out []*onnx.Tensor
@@ -64,20 +64,39 @@ func (b *kbuilder) weights(roles ...role) []*onnx.Tensor {
 			out = append(out, t)
 			continue
 		}
-		// Shapes are the description's: what it asks for may be more than any file holds.
-		if n, ok := byteSize(onnx.Float, r.shape); !ok || n > 1<<31 {
-			b.fail("%s: shape %v", r.name, r.shape)
-			return nil
-		}
-		t := onnx.New(onnx.Float, slices.Clone(r.shape)...)
+		t := hollow(r.shape)
 		if b.allow {
-			for i := range t.Float32s() {
-				t.Float32s()[i] = r.value
-			}
+			t = b.filled(r.shape, r.value)
 		}
 		out = append(out, t)
 	}
 	return out
+}
+
+// hollow is a tensor without data: it takes the place of a missing one until all are known that are missing.
+func hollow(shape []int) *onnx.Tensor {
+	return &onnx.Tensor{Type: onnx.Float, Shape: slices.Clone(shape)}
+}
+
+func isHollow(t *onnx.Tensor) bool { return t.Raw == nil }
+
+// maxFilled bounds the weights that are made here: their shapes are the description's, which may ask for more than any file
+// holds.
+const maxFilled = 1 << 30
+
+// filled makes a tensor whose elements are all the same.
+func (b *kbuilder) filled(shape []int, value float32) *onnx.Tensor {
+	n, ok := byteSize(onnx.Float, shape)
+	if !ok || n > maxFilled-b.made {
+		b.fail("weights of shape %v are not in the file, and too large to be made", shape)
+		return hollow(shape)
+	}
+	b.made += n
+	t := onnx.New(onnx.Float, slices.Clone(shape)...)
+	for i := range t.Float32s() {
+		t.Float32s()[i] = value
+	}
+	return t
 }
 
 // match finds the array of a role, which is the i-th of its layer's.
@@ -129,6 +148,9 @@ func transpose(t *onnx.Tensor, perm ...int) *onnx.Tensor {
 	for i, p := range perm {
 		shape[i], step[i] = t.Shape[p], steps[p]
 	}
+	if isHollow(t) {
+		return hollow(shape)
+	}
 	out := onnx.New(onnx.Float, shape...)
 	from, to := t.Float32s(), out.Float32s()
 	at := make([]int, len(perm))
@@ -149,6 +171,9 @@ func transpose(t *onnx.Tensor, perm ...int) *onnx.Tensor {
 
 // flipped turns the first two axes of a kernel around.
 func flipped(t *onnx.Tensor) *onnx.Tensor {
+	if isHollow(t) {
+		return t
+	}
 	h, w := t.Shape[0], t.Shape[1]
 	out := onnx.New(onnx.Float, t.Shape...)
 	from, to := t.Float32s(), out.Float32s()

@@ -768,6 +768,21 @@ container("unused", lambda g, l: groups(g, dict(l, extra=[("kernel", np.zeros((2
 container("scalar", lambda g, l: groups(g, dict(l, fc=[l["fc"][0], ("bias", np.float32(1))]), plain_array("f4")))
 cases = kept
 
+# The weights of one network by themselves, in the layouts of Keras 2 and 3.
+net, ends = Net(3), None
+x = net.input(6, 5, 3)
+x = net("Conv2D", x, name="c", filters=4, kernel_size=[3, 2], use_bias=False)
+x = net("BatchNormalization", x, name="n", scale=False)
+x = net("DepthwiseConv2D", x, name="d", kernel_size=[2, 2], depth_multiplier=2)
+x = net("SeparableConv2D", x, name="s", filters=3, kernel_size=[2, 2])
+x = net("Dense", net("GlobalAveragePooling2D", x, name="g"), name="f", units=2)
+case("whole", lambda n: (n.__dict__.update(net.__dict__), x)[1], ["h5"])
+with h5py.File(os.path.join(out, "two.weights.h5"), "w") as f:
+    put_h5(f, net)
+for form in ("layers", "_layer_checkpoint_dependencies"):
+    with h5py.File(os.path.join(out, form + ".weights.h5"), "w") as f:
+        put_vars(f, net, "", form)
+
 np.savez(os.path.join(out, "cases.npz"), **arrays)
 with open(os.path.join(out, "cases.json"), "w") as f:
     json.dump(cases, f)
