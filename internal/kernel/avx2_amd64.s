@@ -7,7 +7,18 @@
 // func avx2Tile2x8(t *byte)
 // Requires: AVX, FMA3, MMX+
 TEXT ·avx2Tile2x8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
+	MOVQ       t+0(FP), AX
+	MOVQ       64(AX), CX
+	MOVQ       72(AX), DX
+	TESTQ      CX, CX
+	JZ         asked
+	PREFETCHT0 (CX)
+	PREFETCHT0 28(CX)
+	LEAQ       (CX)(DX*4), CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 28(CX)
+
+asked:
 	MOVQ   (AX), CX
 	MOVQ   8(AX), DX
 	MOVQ   16(AX), BX
@@ -115,7 +126,18 @@ noClamp:
 // func avx2Tile2x16(t *byte)
 // Requires: AVX, FMA3, MMX+
 TEXT ·avx2Tile2x16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
+	MOVQ       t+0(FP), AX
+	MOVQ       64(AX), CX
+	MOVQ       72(AX), DX
+	TESTQ      CX, CX
+	JZ         asked
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+	LEAQ       (CX)(DX*4), CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+
+asked:
 	MOVQ   (AX), CX
 	MOVQ   8(AX), DX
 	MOVQ   16(AX), BX
@@ -255,7 +277,24 @@ noClamp:
 // func avx2Tile4x8(t *byte)
 // Requires: AVX, FMA3, MMX+
 TEXT ·avx2Tile4x8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
+	MOVQ       t+0(FP), AX
+	MOVQ       64(AX), CX
+	MOVQ       72(AX), DX
+	TESTQ      CX, CX
+	JZ         asked
+	PREFETCHT0 (CX)
+	PREFETCHT0 28(CX)
+	LEAQ       (CX)(DX*4), CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 28(CX)
+	LEAQ       (CX)(DX*4), CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 28(CX)
+	LEAQ       (CX)(DX*4), CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 28(CX)
+
+asked:
 	MOVQ   (AX), CX
 	MOVQ   8(AX), DX
 	MOVQ   16(AX), BX
@@ -405,7 +444,24 @@ noClamp:
 // func avx2Tile4x16(t *byte)
 // Requires: AVX, FMA3, MMX+
 TEXT ·avx2Tile4x16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
+	MOVQ       t+0(FP), AX
+	MOVQ       64(AX), CX
+	MOVQ       72(AX), DX
+	TESTQ      CX, CX
+	JZ         asked
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+	LEAQ       (CX)(DX*4), CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+	LEAQ       (CX)(DX*4), CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+	LEAQ       (CX)(DX*4), CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+
+asked:
 	MOVQ   (AX), CX
 	MOVQ   8(AX), DX
 	MOVQ   16(AX), BX
@@ -613,7 +669,30 @@ noClamp:
 // func avx2Tile6x8(t *byte)
 // Requires: AVX, FMA3, MMX+
 TEXT ·avx2Tile6x8(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
+	MOVQ       t+0(FP), AX
+	MOVQ       64(AX), CX
+	MOVQ       72(AX), DX
+	TESTQ      CX, CX
+	JZ         asked
+	PREFETCHT0 (CX)
+	PREFETCHT0 28(CX)
+	LEAQ       (CX)(DX*4), CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 28(CX)
+	LEAQ       (CX)(DX*4), CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 28(CX)
+	LEAQ       (CX)(DX*4), CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 28(CX)
+	LEAQ       (CX)(DX*4), CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 28(CX)
+	LEAQ       (CX)(DX*4), CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 28(CX)
+
+asked:
 	MOVQ   (AX), CX
 	MOVQ   8(AX), DX
 	MOVQ   16(AX), BX
@@ -805,7 +884,30 @@ noClamp:
 // func avx2Tile6x16(t *byte)
 // Requires: AVX, FMA3, MMX+
 TEXT ·avx2Tile6x16(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
+	MOVQ       t+0(FP), AX
+	MOVQ       64(AX), CX
+	MOVQ       72(AX), DX
+	TESTQ      CX, CX
+	JZ         asked
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+	LEAQ       (CX)(DX*4), CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+	LEAQ       (CX)(DX*4), CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+	LEAQ       (CX)(DX*4), CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+	LEAQ       (CX)(DX*4), CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+	LEAQ       (CX)(DX*4), CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+
+asked:
 	MOVQ   (AX), CX
 	MOVQ   8(AX), DX
 	MOVQ   16(AX), BX

@@ -51,6 +51,20 @@ func (g *generator) tile(rows, vecs int) {
 		g.MOVQ(operand.Mem{Base: t, Disp: off}, r)
 		return r
 	}
+	// What is added at the end is on its way while the sums are made.
+	added, apart := field(tileRes), field(tileLDRes)
+	g.TESTQ(added, added)
+	g.JZ(operand.LabelRef("asked"))
+	for r := range rows {
+		for i := 0; i < vecs*g.bytes(); i += cacheLine {
+			g.PREFETCHT0(operand.Mem{Base: added, Disp: i})
+		}
+		g.PREFETCHT0(operand.Mem{Base: added, Disp: vecs*g.bytes() - 4})
+		if r+1 < rows {
+			g.LEAQ(operand.Mem{Base: added, Index: apart, Scale: 4}, added)
+		}
+	}
+	g.Label("asked")
 	k, a, b := field(tileK), field(tileA), field(tileB)
 
 	sums := make([][]reg.VecVirtual, rows)
