@@ -14,6 +14,7 @@ const (
 	winogradTiles  = 64      // tiles that a worker transforms at a time, about
 	winogradShared = 1 << 22 // elements of transformed input that workers share where tiles are few, at most
 	winogradImages = 1 << 22 // elements of spread input that are made at a time, at most, if there are several images
+	behind         = 64      // elements after the input that transforms read without using them
 	skew           = 16      // elements between matrices, lest all lie in the same sets of the cache
 	points         = kernel.WinogradPoints
 )
@@ -28,8 +29,7 @@ func winogradFits(s *Shape) bool {
 			return false
 		}
 	}
-	g := tilesOf(s)
-	return g.c*newSpread(&g).slice <= mostSpread
+	return s.C*paddedFor(s).slice <= mostSpread
 }
 
 // winogradPays is the cost model's part for F(4x4, 3x3): it compares processor cycles, estimated from the
@@ -61,6 +61,16 @@ func tilesOf(s *Shape) geometry {
 	return g
 }
 
+// paddedFor returns the layout of an input channel in which the windows of all tiles lie inside, with zeros around it.
+func paddedFor(s *Shape) *spread {
+	g, tiles := newGeometry(s), tilesOf(s)
+	for i := 1; i < axes; i++ {
+		g.ker[i] = kernel.WinogradInputs
+		g.out[i] = (tiles.out[i]-1)*kernel.WinogradTile + 1 // windows of stride 1
+	}
+	return newSpread(&g)
+}
+
 // winogradFilter is the transformed weights: for each block of output channels, one packed matrix a point.
 type winogradFilter struct {
 	rows   int
@@ -90,7 +100,8 @@ type tileBlock struct {
 	plans  []panelPlan
 	images []int     // each panel's first image
 	width  int       // tiles, counting those that the last panel lacks
-	raw    []float32 // a channel's inputs of a panel
+	raw    []float32 // a channel's transformed inputs of a panel, before they are moved to v
+	tmp    []float32
 	v      []float32 // transformed inputs
 	y      []float32 // products of a block of output channels
 	acc    []float32
@@ -101,15 +112,16 @@ func (f *Filter) winograd(pool *par.Pool, alloc func(int) []float32, s *Shape, a
 	t := f.table
 	r := &winogradRun{f: f.transformed, table: t, s: s, a: a}
 	r.columns = columns{table: t, geometry: tilesOf(s)}
-	r.spread = newSpread(&r.geometry)
+	r.spread = paddedFor(s)
 	r.lo, r.hi, r.limits = a.Act.Limits()
 	r.limits = r.limits && a.Res == nil
 	if !r.limits {
 		r.lo, r.hi, _ = kernel.Activation{}.Limits()
 	}
 	perPass := min(s.N, max(1, winogradImages/(s.C*r.spread.slice)))
-	scratch := alloc(perPass*s.C*r.spread.slice + r.scratch(pool.Threads(), perPass))
-	r.x = scratch[:perPass*s.C*r.spread.slice]
+	input := perPass*s.C*r.spread.slice + behind
+	scratch := alloc(input + r.scratch(pool.Threads(), perPass))
+	r.x = scratch[:input]
 	for first := 0; first < s.N; first += perPass {
 		r.pass(pool, scratch[len(r.x):], first, min(perPass, s.N-first))
 	}
@@ -133,7 +145,7 @@ func (r *winogradRun) sizes(panels int) (v, y, acc, raw, stage int) {
 	if r.f.blocks[0][0].Blocks() > 1 {
 		acc = r.table.AccSize(r.f.rows, w)
 	}
-	return points * (r.s.C*w + skew), points * (r.f.rows*w + skew), acc, points * r.table.NR, 16 * w
+	return points * (r.s.C*w + skew), points * (r.f.rows*w + skew), acc, points*r.rawStep() + kernel.WinogradTmp, 16 * w
 }
 
 func (r *winogradRun) scratch(threads, images int) int {
@@ -161,7 +173,7 @@ func (r *winogradRun) pass(pool *par.Pool, scratch []float32, first, images int)
 		b.v, m = m[:sv], m[sv:]
 		b.y, m = m[:sy], m[sy:]
 		b.acc, m = m[:sacc], m[sacc:]
-		b.raw, b.stage = m[:sraw], m[sraw:]
+		b.tmp, b.raw, b.stage = m[:kernel.WinogradTmp], m[kernel.WinogradTmp:sraw], m[sraw:]
 		return b
 	}
 	tiles := images * r.outPlane
@@ -222,23 +234,32 @@ func (r *winogradRun) place(b *tileBlock, p, n, tiles int) {
 
 // transform computes the transformed inputs of channels [lo,hi) for panel j of b, with the scratch memory of own.
 func (r *winogradRun) transform(b, own *tileBlock, j, lo, hi int) {
-	nr, slice := r.table.NR, r.spread.slice
+	nr, slice, ld := r.table.NR, r.spread.slice, r.spread.cols
 	p := &b.plans[j]
-	var lanes kernel.Lanes
-	for i := range p.runs {
-		n := &p.run[i]
-		lanes.AddRun(n.lane, n.n, n.image*r.s.C*slice+n.at[1]*r.spread.cols+n.at[2])
-	}
 	matrix := &r.f.blocks[0][0]
 	step := r.s.C*b.width + skew
 	for block := range matrix.Blocks() {
 		k0, k1 := matrix.Span(block)
 		for c := max(lo, k0); c < min(hi, k1); c++ {
-			r.table.PackTable(&lanes, own.raw, r.x, (b.images[j]*r.s.C+c)*slice, r.spread.tap)
-			r.table.WinogradInput(b.v[k0*b.width+(j*(k1-k0)+c-k0)*nr:], step, own.raw, nr)
+			v := b.v[k0*b.width+(j*(k1-k0)+c-k0)*nr:]
+			dst, dstStep := v, step
+			if p.runs > 1 || p.run[0].n < nr { // the last group may be more than there is room for
+				dst, dstStep = own.raw, r.rawStep()
+			}
+			for i := range p.runs {
+				n := &p.run[i]
+				from := ((b.images[j]+n.image)*r.s.C+c)*slice + (n.at[1]*ld+n.at[2])*kernel.WinogradTile
+				r.table.WinogradInput(dst[n.lane:], dstStep, r.x[from:], ld, n.n, own.tmp)
+			}
+			if dstStep != step {
+				r.table.CopyRows(v, step, own.raw, dstStep, points, nr)
+			}
 		}
 	}
 }
+
+// rawStep is how far rows of a panel that is not yet in its place are apart.
+func (r *winogradRun) rawStep() int { return r.table.NR + kernel.WinogradGroup }
 
 // multiply computes a block of output channels for the tiles of b, with the scratch memory of own.
 func (r *winogradRun) multiply(b, own *tileBlock, m *kernel.Multiplier, k, firstImage int) {
@@ -277,16 +298,18 @@ func (r *winogradRun) store(n *run, image, channel int, stage []float32, width i
 	base := ((image+n.image)*r.s.M + channel) * outH * outW
 	x := n.at[2] * tile
 	length := min(n.n*tile, outW-x)
-	for i := range min(tile, outH-n.at[1]*tile) {
-		off := base + (n.at[1]*tile+i)*outW + x
+	rows := min(tile, outH-n.at[1]*tile)
+	off := base + n.at[1]*tile*outW + x
+	r.table.CopyRows(r.a.Y[off:], outW, stage[n.lane*tile:], width*tile, rows, length)
+	if r.limits {
+		return
+	}
+	for range rows {
 		row := r.a.Y[off:][:length]
-		copy(row, stage[(i*width+n.lane)*tile:])
-		if r.limits {
-			continue
-		}
 		if r.a.Res != nil {
 			r.table.Add(row, row, r.a.Res[off:])
 		}
 		r.table.Apply(r.a.Act, row)
+		off += outW
 	}
 }

@@ -6316,131 +6316,131 @@ element:
 	VZEROUPPER
 	RET
 
-// func avx2WinogradInput(dst *float32, step int, src *float32, n int)
+// func avx2WinogradInput(dst *float32, step int, src *float32, ld int, n int, tmp *float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·avx2WinogradInput(SB), NOSPLIT, $0-32
+TEXT ·avx2WinogradInput(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         step+8(FP), CX
 	MOVQ         src+16(FP), DX
-	MOVQ         n+24(FP), BX
-	MOVQ         BX, SI
-	SHLQ         $0x02, SI
+	MOVQ         ld+24(FP), BX
+	MOVQ         n+32(FP), SI
+	MOVQ         tmp+40(FP), DI
 	SHLQ         $0x02, CX
-	MOVL         $0x40000000, DI
-	VMOVD        DI, X0
+	SHLQ         $0x02, BX
+	LEAQ         (BX)(BX*2), R8
+	LEAQ         (BX)(BX*4), R9
+	MOVL         $0x40000000, R10
+	VMOVD        R10, X0
 	VBROADCASTSS X0, Y0
-	MOVL         $0x40800000, DI
-	VMOVD        DI, X1
+	MOVL         $0x40800000, R10
+	VMOVD        R10, X1
 	VBROADCASTSS X1, Y1
-	MOVL         $0x40a00000, DI
-	VMOVD        DI, X2
+	MOVL         $0x40a00000, R10
+	VMOVD        R10, X2
 	VBROADCASTSS X2, Y2
-	LEAQ         (SI)(SI*2), R10
-	ADDQ         R10, R10
 
-vector:
-	MOVQ DX, R11
-	MOVQ AX, DI
-	MOVQ $0x00000006, R9
+group:
+	MOVQ DX, R10
+	MOVQ DI, R11
+	MOVQ $0x00000005, R12
 
 columns:
-	MOVQ         R11, DI
-	MOVQ         R11, R8
-	LEAQ         (R10)(R10*4), R12
-	VMOVUPS      (DI), Y3
-	ADDQ         R10, DI
-	VMOVUPS      (DI), Y4
-	ADDQ         R10, DI
-	VMOVUPS      (DI), Y5
-	ADDQ         R10, DI
-	VMOVUPS      (DI), Y6
-	ADDQ         R10, DI
-	VMOVUPS      (DI), Y7
-	ADDQ         R10, DI
-	VMOVUPS      (DI), Y8
+	VMOVUPS      (R10), Y3
+	VMOVUPS      (R10)(BX*1), Y4
+	VMOVUPS      (R10)(BX*2), Y5
+	VMOVUPS      (R10)(R8*1), Y6
+	VMOVUPS      (R10)(BX*4), Y7
+	VMOVUPS      (R10)(R9*1), Y8
 	VMOVAPS      Y7, Y9
 	VFMADD231PS  Y3, Y1, Y9
 	VFNMADD231PS Y5, Y2, Y9
-	VMOVUPS      Y9, (R8)
+	VMOVUPS      Y9, (R11)
 	VFMADD231PS  Y4, Y1, Y8
 	VFNMADD231PS Y6, Y2, Y8
-	VMOVUPS      Y8, (R8)(R12*1)
+	VMOVUPS      Y8, 800(R11)
 	VMOVAPS      Y7, Y3
 	VMOVAPS      Y6, Y8
 	VFNMADD231PS Y5, Y1, Y3
 	VFNMADD231PS Y4, Y1, Y8
 	VADDPS       Y8, Y3, Y9
-	ADDQ         R10, R8
-	VMOVUPS      Y9, (R8)
+	VMOVUPS      Y9, 160(R11)
 	VSUBPS       Y8, Y3, Y3
-	ADDQ         R10, R8
-	VMOVUPS      Y3, (R8)
+	VMOVUPS      Y3, 320(R11)
 	VSUBPS       Y5, Y7, Y7
 	VSUBPS       Y4, Y6, Y6
 	VMOVAPS      Y7, Y3
 	VFMADD231PS  Y6, Y0, Y3
-	ADDQ         R10, R8
-	VMOVUPS      Y3, (R8)
+	VMOVUPS      Y3, 480(R11)
 	VFNMADD231PS Y6, Y0, Y7
-	ADDQ         R10, R8
-	VMOVUPS      Y7, (R8)
-	ADDQ         SI, R11
-	DECQ         R9
+	VMOVUPS      Y7, 640(R11)
+	ADDQ         $0x20, R10
+	ADDQ         $0x20, R11
+	DECQ         R12
 	JNZ          columns
-	MOVQ         DX, R11
-	MOVQ         AX, R12
-	MOVQ         $0x00000006, R9
+	MOVQ         DI, R10
+	MOVQ         AX, R13
+	LEAQ         (CX)(CX*4), R14
+	MOVQ         $0x00000006, R12
 
 rows:
-	MOVQ         R11, DI
-	MOVQ         R12, R8
-	LEAQ         (CX)(CX*4), R13
-	VMOVUPS      (DI), Y3
-	ADDQ         SI, DI
-	VMOVUPS      (DI), Y4
-	ADDQ         SI, DI
-	VMOVUPS      (DI), Y5
-	ADDQ         SI, DI
-	VMOVUPS      (DI), Y6
-	ADDQ         SI, DI
-	VMOVUPS      (DI), Y7
-	ADDQ         SI, DI
-	VMOVUPS      (DI), Y8
-	VMOVAPS      Y7, Y9
-	VFMADD231PS  Y3, Y1, Y9
-	VFNMADD231PS Y5, Y2, Y9
-	VMOVUPS      Y9, (R8)
-	VFMADD231PS  Y4, Y1, Y8
-	VFNMADD231PS Y6, Y2, Y8
-	VMOVUPS      Y8, (R8)(R13*1)
-	VMOVAPS      Y7, Y3
-	VMOVAPS      Y6, Y8
-	VFNMADD231PS Y5, Y1, Y3
-	VFNMADD231PS Y4, Y1, Y8
-	VADDPS       Y8, Y3, Y9
-	ADDQ         CX, R8
-	VMOVUPS      Y9, (R8)
-	VSUBPS       Y8, Y3, Y3
-	ADDQ         CX, R8
-	VMOVUPS      Y3, (R8)
-	VSUBPS       Y5, Y7, Y7
-	VSUBPS       Y4, Y6, Y6
-	VMOVAPS      Y7, Y3
+	VMOVUPS      (R10), X10
+	VINSERTF128  $0x01, 64(R10), Y10, Y10
+	VMOVUPS      16(R10), X11
+	VINSERTF128  $0x01, 80(R10), Y11, Y11
+	VMOVUPS      32(R10), X12
+	VINSERTF128  $0x01, 96(R10), Y12, Y12
+	VMOVUPS      48(R10), X13
+	VINSERTF128  $0x01, 112(R10), Y13, Y13
+	VMOVUPS      64(R10), X14
+	VINSERTF128  $0x01, 128(R10), Y14, Y14
+	VUNPCKLPS    Y12, Y11, Y3
+	VUNPCKLPS    Y14, Y13, Y4
+	VUNPCKLPD    Y4, Y3, Y5
+	VUNPCKHPD    Y4, Y3, Y4
+	VUNPCKHPS    Y11, Y10, Y3
+	VUNPCKHPS    Y13, Y12, Y6
+	VUNPCKLPD    Y6, Y3, Y7
+	VUNPCKHPD    Y6, Y3, Y6
+	VUNPCKLPS    Y11, Y10, Y3
+	VUNPCKLPS    Y13, Y12, Y8
+	VUNPCKLPD    Y8, Y3, Y9
+	VUNPCKHPD    Y8, Y3, Y8
+	MOVQ         R13, R11
+	VMOVAPS      Y5, Y3
+	VFMADD231PS  Y9, Y1, Y3
+	VFNMADD231PS Y7, Y2, Y3
+	VMOVUPS      Y3, (R11)
+	VFMADD231PS  Y8, Y1, Y4
+	VFNMADD231PS Y6, Y2, Y4
+	VMOVUPS      Y4, (R11)(R14*1)
+	VMOVAPS      Y5, Y3
+	VMOVAPS      Y6, Y4
+	VFNMADD231PS Y7, Y1, Y3
+	VFNMADD231PS Y8, Y1, Y4
+	VADDPS       Y4, Y3, Y9
+	ADDQ         CX, R11
+	VMOVUPS      Y9, (R11)
+	VSUBPS       Y4, Y3, Y3
+	ADDQ         CX, R11
+	VMOVUPS      Y3, (R11)
+	VSUBPS       Y7, Y5, Y5
+	VSUBPS       Y8, Y6, Y6
+	VMOVAPS      Y5, Y3
 	VFMADD231PS  Y6, Y0, Y3
-	ADDQ         CX, R8
-	VMOVUPS      Y3, (R8)
-	VFNMADD231PS Y6, Y0, Y7
-	ADDQ         CX, R8
-	VMOVUPS      Y7, (R8)
-	ADDQ         R10, R11
-	LEAQ         (R12)(CX*4), R12
-	LEAQ         (R12)(CX*2), R12
-	DECQ         R9
+	ADDQ         CX, R11
+	VMOVUPS      Y3, (R11)
+	VFNMADD231PS Y6, Y0, Y5
+	ADDQ         CX, R11
+	VMOVUPS      Y5, (R11)
+	LEAQ         (R13)(CX*2), R13
+	LEAQ         (R13)(CX*4), R13
+	ADDQ         $0x000000a0, R10
+	DECQ         R12
 	JNZ          rows
-	ADDQ         $0x20, DX
+	ADDQ         $0x00000080, DX
 	ADDQ         $0x20, AX
-	SUBQ         $0x08, BX
-	JNZ          vector
+	SUBQ         $0x08, SI
+	JG           group
 	VZEROUPPER
 	RET
 

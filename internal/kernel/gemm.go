@@ -139,20 +139,27 @@ func (m *Multiplier) Multiply(a *PackedA, block, panelLo, panelHi int, b []float
 	perL2 := max(1, blockA<<10/(t.MR*max(kc, 1)))
 	tileSize := t.MR * t.NR
 	nPanels := (cols + t.NR - 1) / t.NR
+	m.tile.K = kc
+	m.tile.Lo, m.tile.Hi, m.tile.Clamp = 0, 0, 0
+	if l, h, ok := ep.Act.Limits(); ok && last && ep.Act.Kind != Identity {
+		m.tile.Lo, m.tile.Hi, m.tile.Clamp = l, h, 1
+	}
 	for p0 := panelLo; p0 < panelHi; p0 += perL2 {
 		p1 := min(p0+perL2, panelHi)
 		for j := range nPanels {
 			q := col + j*t.NR
 			width := min(t.NR, cols-j*t.NR)
 			image, at := q/out.Cols, q%out.Cols
-			m.tile.K = kc
+			all := t.pick(t.MR, width)
 			m.tile.B = nil
 			if kc > 0 {
 				m.tile.B = &b[j*kc*t.NR]
 			}
 			for p := p0; p < p1; p++ {
-				rows := min(t.MR, a.Rows-p*t.MR)
-				run := t.pick(rows, width)
+				rows, run := t.MR, all
+				if left := a.Rows - p*t.MR; left < rows {
+					rows, run = left, t.pick(left, width)
+				}
 				m.tile.A = a.panel(p, lo, hi)
 				m.tile.Acc = nil
 				if block > 0 {
@@ -160,13 +167,9 @@ func (m *Multiplier) Multiply(a *PackedA, block, panelLo, panelHi int, b []float
 				}
 				if !last {
 					m.tile.C, m.tile.LDC = &acc[((p-panelLo)*nPanels+j)*tileSize], t.NR
-					m.tile.RowBias, m.tile.ColBias, m.tile.Res, m.tile.Clamp = nil, nil, nil, 0
+					m.tile.RowBias, m.tile.ColBias, m.tile.Res = nil, nil, nil
 					run(&m.tile)
 					continue
-				}
-				m.tile.Lo, m.tile.Hi, m.tile.Clamp = 0, 0, 0
-				if l, h, ok := ep.Act.Limits(); ok && ep.Act.Kind != Identity {
-					m.tile.Lo, m.tile.Hi, m.tile.Clamp = l, h, 1
 				}
 				if rows == t.MR && width == t.NR && at+width <= out.Cols {
 					m.whole(run, p*t.MR, q, image*out.Image+at, out, ep)

@@ -37,7 +37,7 @@ type Table struct {
 	columnNorm func(dst, src *float32, ld, rows, n int, scale, shift *float32, epsilon float32)
 	affineRows func(dst *float32, rows, width int, scale, shift *float32, lo, hi float32)
 
-	winogradInput  func(dst *float32, step int, src *float32, n int)
+	winogradInput  func(dst *float32, step int, src *float32, ld, n int, tmp *float32)
 	winogradOutput func(dst, src *float32, step, n int, bias, lo, hi float32)
 
 	// Relu computes dst = max(x, 0). NaN stays NaN here and in Clamp.

@@ -199,10 +199,10 @@ func avx2CopyRows(dst, src *float32, dstStep, srcStep, rows, n int)
 //go:noescape
 func avx2EvenRows(dst, src *float32, dstStep, srcStep, rows, n int)
 
-// avx2WinogradInput transforms 36 rows of n elements, which it overwrites, and writes them to dst, step elements apart.
+// avx2WinogradInput transforms n tiles of a row of tiles, eight at a time.
 //
 //go:noescape
-func avx2WinogradInput(dst *float32, step int, src *float32, n int)
+func avx2WinogradInput(dst *float32, step int, src *float32, ld, n int, tmp *float32)
 
 // avx2WinogradOutput transforms 36 rows of n elements, step apart, into four rows of 4*n outputs limited to lo..hi. It overwrites src.
 //

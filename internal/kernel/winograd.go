@@ -10,6 +10,9 @@ const (
 	WinogradTile   = 4  // outputs of a tile along each axis
 	WinogradInputs = 6  // inputs that they need along each axis
 	WinogradPoints = 36 // elements of a transformed tile
+
+	WinogradGroup = 8                         // tiles that are transformed at a time
+	WinogradTmp   = 6 * (4*WinogradGroup + 8) // elements of memory that this takes
 )
 
 // WinogradFilter transforms a 3x3 filter: u = G·w·G^T.
@@ -28,12 +31,15 @@ func WinogradFilter(u *[WinogradPoints]float32, w []float32) {
 	}
 }
 
-// WinogradInput computes BT·d·B for n tiles at once: element (i,j) of tile l is src[(6*i+j)*n+l], and of its transform
-// dst[(6*i+j)*step+l]. It overwrites src. n is a multiple of NR.
-func (t *Table) WinogradInput(dst []float32, step int, src []float32, n int) {
+// WinogradInput computes BT·d·B for n neighbouring tiles: element (i,j) of tile l is src[i*ld+4*l+j], and of its
+// transform dst[(6*i+j)*step+l]. Tiles are transformed in groups of WinogradGroup; those that the last group lacks are
+// read and written too, whatever they are: src[5*ld+4*t+7] and dst[35*step+t-1] exist, t being n rounded up.
+// tmp has WinogradTmp elements.
+func (t *Table) WinogradInput(dst []float32, step int, src []float32, ld, n int, tmp []float32) {
 	if n > 0 {
-		_, _ = dst[(WinogradPoints-1)*step+n-1], src[WinogradPoints*n-1]
-		t.winogradInput(&dst[0], step, &src[0], n)
+		tiles := (n + WinogradGroup - 1) / WinogradGroup * WinogradGroup
+		_, _, _ = dst[(WinogradPoints-1)*step+tiles-1], src[(WinogradInputs-1)*ld+WinogradTile*tiles+7], tmp[WinogradTmp-1]
+		t.winogradInput(&dst[0], step, &src[0], ld, n, &tmp[0])
 	}
 }
 
@@ -46,7 +52,7 @@ func (t *Table) WinogradOutput(dst, src []float32, step, n int, bias, lo, hi flo
 	}
 }
 
-func genericWinogradInput(dst *float32, step int, src *float32, n int) {
+func genericWinogradInput(dst *float32, step int, src *float32, ld, n int, tmp *float32) {
 	six := func(p *float32, ps int, q *float32, qs int) {
 		d0, d1, d2, d3, d4, d5 := *p, *at(p, ps), *at(p, 2*ps), *at(p, 3*ps), *at(p, 4*ps), *at(p, 5*ps)
 		a, b := d4-4*d2, d3-4*d1
@@ -55,11 +61,10 @@ func genericWinogradInput(dst *float32, step int, src *float32, n int) {
 	}
 	for l := range n {
 		for j := range WinogradInputs {
-			p := at(src, j*n+l)
-			six(p, WinogradInputs*n, p, WinogradInputs*n)
+			six(at(src, WinogradTile*l+j), ld, at(tmp, j), WinogradInputs)
 		}
 		for i := range WinogradInputs {
-			six(at(src, WinogradInputs*i*n+l), n, at(dst, WinogradInputs*i*step+l), step)
+			six(at(tmp, WinogradInputs*i), 1, at(dst, WinogradInputs*i*step+l), step)
 		}
 	}
 }

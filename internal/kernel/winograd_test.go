@@ -12,13 +12,15 @@ func TestWinograd(t *testing.T) {
 		for _, n := range []int{table.NR, 3 * table.NR} {
 			step := n + 5
 			w := guardedRandom(t, r, 9, true)
-			raw := guardedRandom(t, r, WinogradPoints*n, true)
-			kept := append([]float32{}, raw...)
-			v := guarded(t, (WinogradPoints-1)*step+n, true)
+			const more = 3 // elements between rows
+			ld := WinogradTile*n + 2 + more
+			tiles := (n + WinogradGroup - 1) / WinogradGroup * WinogradGroup
+			raw := guardedRandom(t, r, 5*ld+WinogradTile*tiles+8, true)
+			v := guarded(t, (WinogradPoints-1)*step+(n+7)/8*8, true)
 			out := guarded(t, 16*n, true)
 			var u [WinogradPoints]float32
 			WinogradFilter(&u, w)
-			table.WinogradInput(v, step, raw, n)
+			table.WinogradInput(v, step, raw, ld, n, guarded(t, WinogradTmp, true))
 			for i, f := range u {
 				for l := range n {
 					v[i*step+l] *= f
@@ -30,7 +32,7 @@ func TestWinograd(t *testing.T) {
 					for j := range WinogradTile {
 						sum := float32(0.5)
 						for k, f := range w {
-							sum += f * kept[((i+k/3)*WinogradInputs+j+k%3)*n+l]
+							sum += f * raw[(i+k/3)*ld+WinogradTile*l+j+k%3]
 						}
 						if got, want := out[(i*n+l)*WinogradTile+j], min(max(sum, -2), 2); !near(got, want, 20) {
 							t.Fatalf("tile %d of %d: output (%d,%d) is %v, want %v", l, n, i, j, got, want)
@@ -39,7 +41,7 @@ func TestWinograd(t *testing.T) {
 				}
 			}
 		}
-		table.WinogradInput(nil, 0, nil, 0)
+		table.WinogradInput(nil, 0, nil, 0, 0, nil)
 		table.WinogradOutput(nil, nil, 0, 0, 0, 0, 0)
 	})
 }

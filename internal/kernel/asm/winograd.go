@@ -7,6 +7,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
+const winogradTmp = 240 // kernel.WinogradTmp
+
 // winograd generates the transforms of F(4x4, 3x3) for rows of n tiles, eight tiles at a time.
 func (g *generator) winograd() {
 	g.winogradInput()
@@ -23,16 +25,19 @@ func (g *generator) constant(f float32) reg.VecVirtual {
 }
 
 func (g *generator) winogradInput() {
-	g.function(g.name+"WinogradInput", "(dst *float32, step int, src *float32, n int)",
-		" transforms 36 rows of n elements, which it overwrites, and writes them to dst, step elements apart.")
+	g.function(g.name+"WinogradInput", "(dst *float32, step int, src *float32, ld, n int, tmp *float32)",
+		" transforms n tiles of a row of tiles, eight at a time.")
 	dst := g.Load(g.Param("dst"), g.GP64())
 	step := g.Load(g.Param("step"), g.GP64())
 	src := g.Load(g.Param("src"), g.GP64())
+	ld := g.Load(g.Param("ld"), g.GP64())
 	n := g.Load(g.Param("n"), g.GP64())
-	row := g.GP64()
-	g.MOVQ(n, row)
-	g.SHLQ(operand.U8(2), row)
+	tmp := g.Load(g.Param("tmp"), g.GP64())
 	g.SHLQ(operand.U8(2), step)
+	g.SHLQ(operand.U8(2), ld)
+	ld3, ld5 := g.GP64(), g.GP64()
+	g.LEAQ(operand.Mem{Base: ld, Index: ld, Scale: 2}, ld3)
+	g.LEAQ(operand.Mem{Base: ld, Index: ld, Scale: 4}, ld5)
 	two, four, five := g.constant(2), g.constant(4), g.constant(5)
 
 	// six transforms six vectors that load gives, and stores them.
@@ -69,64 +74,75 @@ func (g *generator) winogradInput() {
 		g.VFNMADD231PS(d[3], two, d[4])
 		store(4, d[4])
 	}
-	p, q := g.GP64(), g.GP64()
-	count := g.GP64()
-	row6 := g.GP64()
-	g.LEAQ(operand.Mem{Base: row, Index: row, Scale: 2}, row6)
-	g.ADDQ(row6, row6)
-	loadAt := func(p, step reg.Register) func(int) reg.VecVirtual {
-		return func(i int) reg.VecVirtual {
-			v := g.vec()
-			g.VMOVUPS(operand.Mem{Base: p}, v)
-			if i < 5 {
-				g.ADDQ(step, p)
-			}
-			return v
-		}
+	const tmpRow = 4 * winogradTmp / 6 // bytes
+	p, q, count := g.GP64(), g.GP64(), g.GP64()
+	g.Label("group")
+	// The columns of all eight tiles, which overlap, a vector of them at a time.
+	g.MOVQ(src, p)
+	g.MOVQ(tmp, q)
+	g.MOVQ(operand.U32(tmpRow/g.bytes()), count)
+	g.Label("columns")
+	six(func(i int) reg.VecVirtual {
+		v := g.vec()
+		g.VMOVUPS([]operand.Mem{
+			{Base: p}, {Base: p, Index: ld, Scale: 1}, {Base: p, Index: ld, Scale: 2},
+			{Base: p, Index: ld3, Scale: 1}, {Base: p, Index: ld, Scale: 4}, {Base: p, Index: ld5, Scale: 1},
+		}[i], v)
+		return v
+	}, func(i int, v reg.VecVirtual) { g.VMOVUPS(v, operand.Mem{Base: q, Disp: i * tmpRow}) })
+	g.ADDQ(operand.U8(g.bytes()), p)
+	g.ADDQ(operand.U8(g.bytes()), q)
+	g.DECQ(count)
+	g.JNZ(operand.LabelRef("columns"))
+
+	// Rows: element j of tile l is at 4*l+j.
+	out, step5 := g.GP64(), g.GP64()
+	g.MOVQ(tmp, p)
+	g.MOVQ(dst, out)
+	g.LEAQ(operand.Mem{Base: step, Index: step, Scale: 4}, step5)
+	g.MOVQ(operand.U32(6), count)
+	g.Label("rows")
+	x := make([]reg.VecVirtual, 5) // elements 0..3 of tiles i and i+4
+	for i := range x {
+		x[i] = g.vec()
+		g.VMOVUPS(operand.Mem{Base: p, Disp: 16 * i}, x[i].AsX())
+		g.VINSERTF128(operand.U8(1), operand.Mem{Base: p, Disp: 16 * (i + 4)}, x[i], x[i])
 	}
+	low := func(a, b reg.VecVirtual) reg.VecVirtual { v := g.vec(); g.VUNPCKLPS(b, a, v); return v }
+	high := func(a, b reg.VecVirtual) reg.VecVirtual { v := g.vec(); g.VUNPCKHPS(b, a, v); return v }
+	pairs := func(a, b reg.VecVirtual) (first, second reg.VecVirtual) {
+		first = g.vec()
+		g.VUNPCKLPD(b, a, first)
+		g.VUNPCKHPD(b, a, b)
+		return first, b
+	}
+	var d [6]reg.VecVirtual
+	d[4], d[5] = pairs(low(x[1], x[2]), low(x[3], x[4])) // elements 0 and 1 of the next tile
+	d[2], d[3] = pairs(high(x[0], x[1]), high(x[2], x[3]))
+	d[0], d[1] = pairs(low(x[0], x[1]), low(x[2], x[3]))
 	// Stores come in the order 0, 5, 1, 2, 3, 4: the pointer starts at 0 and is moved by what lies between.
-	storeAt := func(q, step reg.Register) func(int, reg.VecVirtual) {
-		five := g.GP64()
-		g.LEAQ(operand.Mem{Base: step, Index: step, Scale: 4}, five)
-		return func(i int, v reg.VecVirtual) {
-			switch i {
-			case 0:
-				g.VMOVUPS(v, operand.Mem{Base: q})
-			case 5:
-				g.VMOVUPS(v, operand.Mem{Base: q, Index: five, Scale: 1})
-			default:
-				g.ADDQ(step, q)
-				g.VMOVUPS(v, operand.Mem{Base: q})
-			}
+	g.MOVQ(out, q)
+	six(func(i int) reg.VecVirtual { return d[i] }, func(i int, v reg.VecVirtual) {
+		switch i {
+		case 0:
+			g.VMOVUPS(v, operand.Mem{Base: q})
+		case 5:
+			g.VMOVUPS(v, operand.Mem{Base: q, Index: step5, Scale: 1})
+		default:
+			g.ADDQ(step, q)
+			g.VMOVUPS(v, operand.Mem{Base: q})
 		}
-	}
-	g.Label("vector")
-	for _, pass := range []string{"columns", "rows"} {
-		// Columns of the tile are rows i*6+j for i = 0..5, in place; rows are i*6+j for j = 0..5, into dst.
-		first, out := g.GP64(), g.GP64()
-		g.MOVQ(src, first)
-		g.MOVQ(dst, out)
-		g.MOVQ(operand.U32(6), count)
-		g.Label(pass)
-		g.MOVQ(first, p)
-		if pass == "columns" {
-			g.MOVQ(first, q)
-			six(loadAt(p, row6), storeAt(q, row6))
-			g.ADDQ(row, first)
-		} else {
-			g.MOVQ(out, q)
-			six(loadAt(p, row), storeAt(q, step))
-			g.ADDQ(row6, first)
-			g.LEAQ(operand.Mem{Base: out, Index: step, Scale: 4}, out)
-			g.LEAQ(operand.Mem{Base: out, Index: step, Scale: 2}, out)
-		}
-		g.DECQ(count)
-		g.JNZ(operand.LabelRef(pass))
-	}
-	g.ADDQ(operand.U8(g.bytes()), src)
+	})
+	g.LEAQ(operand.Mem{Base: out, Index: step, Scale: 2}, out)
+	g.LEAQ(operand.Mem{Base: out, Index: step, Scale: 4}, out)
+	g.ADDQ(operand.U32(tmpRow), p)
+	g.DECQ(count)
+	g.JNZ(operand.LabelRef("rows"))
+
+	g.ADDQ(operand.U32(4*g.bytes()), src)
 	g.ADDQ(operand.U8(g.bytes()), dst)
 	g.SUBQ(operand.U8(g.lanes), n)
-	g.JNZ(operand.LabelRef("vector"))
+	g.JG(operand.LabelRef("group"))
 	g.VZEROUPPER()
 	g.RET()
 }
