@@ -79,11 +79,16 @@ func macs(t *testing.T, m *onnx.Model) (total int, layers []backend.Layer) {
 func trained(m *onnx.Model) int {
 	n := 0
 	for _, t := range m.Graph.Initializers {
-		if !strings.HasSuffix(t.Name, "running_mean") && !strings.HasSuffix(t.Name, "running_var") && !strings.Contains(t.Name, "/moving_") {
+		if !isStatistic(t.Name) {
 			n += t.Len()
 		}
 	}
 	return n
+}
+
+// isStatistic reports whether a parameter is one that gradients do not train.
+func isStatistic(name string) bool {
+	return strings.HasSuffix(name, "running_mean") || strings.HasSuffix(name, "running_var") || strings.Contains(name, "/moving_")
 }
 
 func shapeOf(v *onnx.Value) []int {
@@ -175,7 +180,7 @@ func TestVariants(t *testing.T) {
 var byOpset = map[string]bool{"alexnet": true, "convnext_tiny": true, "mobilenet_v3_small": true, "mobilenet_v3_large": true}
 
 // smallSizes are sizes of pictures for tests where 64 does not do.
-var smallSizes = map[string]int{"mnist_cnn": 28, "cats_dogs": 96, "cats_dogs_dropout": 96, "inception_v3": 80, "keras_inception_v3": 80}
+var smallSizes = map[string]int{"mnist_cnn": 28, "cats_dogs": 96, "cats_dogs_dropout": 96, "inception_v3": 80, "keras_inception_v3": 80, "alexnet": 63}
 
 func TestBuildErrors(t *testing.T) {
 	lookup := func(name string) Arch {
@@ -258,6 +263,54 @@ func TestBlocksSelect(t *testing.T) {
 		}
 		if last, err := backend.FindLayer(layers, c.sel); err != nil || last.Name != c.last {
 			t.Errorf("%s %s ends with %q (%v), want %q", c.arch, c.sel, last.Name, err, c.last)
+		}
+	}
+}
+
+// The adaptive pool averages from floor(i*s/n) to ceil((i+1)*s/n), in every operator set.
+func TestAdaptivePool(t *testing.T) {
+	for _, c := range []struct{ h, w, n int }{{7, 7, 7}, {14, 14, 7}, {14, 7, 7}, {4, 4, 7}, {1, 3, 6}, {9, 16, 6}} {
+		for _, opset := range []int{13, 18} {
+			b := newBuilder(Arch{}, BuildOptions{Channels: 2, Size: [2]int{c.h, c.w}, Opset: opset})
+			x := b.relu("relu", b.input())
+			m, err := b.model(b.relu("last", b.adaptivePool("pool", x, c.n)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := onnx.New(onnx.Float, 1, 2, c.h, c.w)
+			for i := range in.Float32s() {
+				in.Float32s()[i] = float32(i * i % 17)
+			}
+			var want []float32
+			for ch := range 2 {
+				for i := range c.n {
+					for j := range c.n {
+						sum, count := float32(0), float32(0)
+						for y := i * c.h / c.n; y < ((i+1)*c.h+c.n-1)/c.n; y++ {
+							for x := j * c.w / c.n; x < ((j+1)*c.w+c.n-1)/c.n; x++ {
+								sum += in.Float32s()[(ch*c.h+y)*c.w+x]
+								count++
+							}
+						}
+						want = append(want, sum/count)
+					}
+				}
+			}
+			within(t, output(t, m, in), want)
+		}
+	}
+}
+
+// Maps and groups that do not fit each other are faults of a builder, told instead of built.
+func TestBuilderFaults(t *testing.T) {
+	for name, build := range map[string]func(b *builder, x value) value{
+		"add: ":    func(b *builder, x value) value { return b.add("add", x, b.maxPool("pool", x, square(2, 2, 0))) },
+		"concat: ": func(b *builder, x value) value { return b.concat("concat", x, b.maxPool("pool", x, square(2, 2, 0))) },
+		"conv: 4 channels to 8 do not fit 3 groups": func(b *builder, x value) value { return b.groupConv("conv", x, 8, 3, square(1, 1, 0), false) },
+	} {
+		a := Arch{Classes: 1, Channels: 4, Size: [2]int{8, 8}, build: build}
+		if _, err := a.Build(BuildOptions{}); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%v, want %q", err, name)
 		}
 	}
 }

@@ -151,7 +151,7 @@ func equals(t *testing.T, a Arch, size [2]int, want reference) {
 	}
 	in := onnx.New(onnx.Float, 2, 3, o.Size[0], o.Size[1])
 	formulaValues("input", in.Float32s())
-	near(t, output(t, m, in), want.Output)
+	within(t, output(t, m, in), want.Output)
 }
 
 // sameParams compares a network's parameters with the framework's.
@@ -185,8 +185,8 @@ func output(t *testing.T, m *onnx.Model, in *onnx.Tensor) []float32 {
 	return out["output"].Float32s()
 }
 
-// near holds values against a reference, within 1e-4 of its largest.
-func near(t *testing.T, got, want []float32) {
+// within holds values against a reference, within 1e-4 of its largest.
+func within(t *testing.T, got, want []float32) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Fatalf("%d values, want %d", len(got), len(want))

@@ -194,7 +194,7 @@ func verify(ctx context.Context, p Pretrained, file string) (sum, checked string
 	}
 	head := make([]byte, 512)
 	n, err := io.ReadFull(f, head)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return "", "", err
 	}
 	h := sha256.New()

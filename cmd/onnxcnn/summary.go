@@ -250,8 +250,12 @@ func rows(layers []backend.Layer) []row {
 }
 
 // scopes splits a layer's name at its slashes. The last part is left out where it only repeats the operator, as in
-// /layer1/layer1.0/conv1/Conv and /layer1/layer1.0/relu_1/Relu.
+// /layer1/layer1.0/conv1/Conv and /layer1/layer1.0/relu_1/Relu. A name without slashes is split at its dots, as PyTorch
+// names modules: layer1.0.conv1.
 func scopes(l backend.Layer) []string {
+	if !strings.Contains(l.Name, "/") {
+		return strings.Split(l.Name, ".")
+	}
 	parts := strings.Split(strings.Trim(l.Name, "/"), "/")
 	if name, _, _ := strings.Cut(parts[len(parts)-1], "_"); name == l.Op {
 		parts = parts[:len(parts)-1]
