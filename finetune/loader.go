@@ -75,16 +75,21 @@ func (l *loader) decode(ctx context.Context, b *images, items []features.Item, i
 	b.index, b.errs = index, make([]error, len(index))
 	size := onnx.NumElements(shape[1:])
 	x := b.x.Float32s()
+	l.spread(ctx, len(index), func(k int) { b.errs[k] = l.read(items[index[k]], view, x[k*size:(k+1)*size]) })
+}
+
+// spread calls f for 0, 1, ... n-1 from as many goroutines as images are decoded by at once.
+func (l *loader) spread(ctx context.Context, n int, f func(k int)) {
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	for range min(l.workers, len(index)) {
+	for range min(l.workers, n) {
 		wg.Go(func() {
 			for {
 				k := int(next.Add(1)) - 1
-				if k >= len(index) || ctx.Err() != nil {
+				if k >= n || ctx.Err() != nil {
 					return
 				}
-				b.errs[k] = l.read(items[index[k]], view, x[k*size:(k+1)*size])
+				f(k)
 			}
 		})
 	}

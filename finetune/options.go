@@ -62,6 +62,8 @@ type Options struct {
 	Patience       int             // epochs without improvement after which training stops, 0 for never
 	Cache          string          // "auto" (also ""): keep activations at the cut where they stay the same; "off"
 	CacheMemory    int             // bytes of activations kept in memory, beyond which they go to a file; 0 for 1 GiB
+	CacheDir       string          // where activations are kept for later runs; "" for $ONNXCNN_HOME/activations, or the user's cache
+	CacheDisk      int64           // bytes of activations that are kept there, those of all runs together; 0 for 8 GiB
 	Resume         bool            // go on from the run folder's checkpoint
 	Force          bool            // replace what an earlier run left in the folder
 	Provider       string          // what runs the frozen part, as in backend.Options
@@ -162,6 +164,9 @@ func (o *Options) complete() error {
 		if *d.v == 0 {
 			*d.v = d.def
 		}
+	}
+	if o.CacheDisk == 0 {
+		o.CacheDisk = 8 << 30
 	}
 	head, err := parseClassical(o.Head)
 	errs = append(errs, err, o.suits(head))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/onnxcnn/onnxcnn/features"
+	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
 // readable leaves out the images that cannot be read, and keeps the activations of the others where they stay the same.
@@ -45,34 +46,29 @@ func (r *run) scan(ctx context.Context, items []features.Item, same bool) (*part
 		phase = "features"
 	}
 	done := 0
-	err := r.loader.each(ctx, items, batchesOf(count(len(items)), r.o.Batch), -1, func(b *images) error {
-		var good []int // rows
-		for k, err := range b.errs {
-			if err != nil {
-				r.skipped = append(r.skipped, fmt.Errorf("%s: %w", items[b.index[k]].Path, err))
+	read := func(index []int, errs []error, values []*onnx.Tensor) error {
+		for k, i := range index {
+			if errs[k] != nil {
+				r.skipped = append(r.skipped, fmt.Errorf("%s: %w", items[i].Path, errs[k]))
 				continue
 			}
-			good = append(good, k)
-		}
-		if keep && len(good) > 0 {
-			values, err := r.trainer.Cut(ctx, b.x)
-			if err != nil {
-				return err
-			}
-			for i, k := range good {
-				if err := p.cache.put(len(p.items)+i, values, k); err != nil {
+			if keep {
+				if err := p.cache.put(len(p.items), values, k); err != nil {
 					return err
 				}
 			}
+			p.items = append(p.items, items[i])
 		}
-		for _, k := range good {
-			p.items = append(p.items, items[b.index[k]])
-		}
-		done += len(b.index)
+		done += len(index)
 		r.tell(Progress{Phase: phase, Done: done, Total: len(items)})
 		return nil
+	}
+	if keep {
+		return p, r.cuts(ctx, items, read)
+	}
+	return p, r.loader.each(ctx, items, batchesOf(count(len(items)), r.o.Batch), -1, func(b *images) error {
+		return read(b.index, b.errs, nil)
 	})
-	return p, err
 }
 
 // keep computes the kept activations of the images anew, after the cut has moved.
@@ -87,20 +83,16 @@ func (r *run) keep(ctx context.Context) error {
 			return err
 		}
 		done := 0
-		err = r.loader.each(ctx, p.items, batchesOf(count(len(p.items)), r.o.Batch), -1, func(b *images) error {
-			if err := b.firstError(p.items); err != nil {
-				return err // it could be read before
-			}
-			values, err := r.trainer.Cut(ctx, b.x)
-			if err != nil {
-				return err
-			}
-			for k, i := range b.index {
+		err = r.cuts(ctx, p.items, func(index []int, errs []error, values []*onnx.Tensor) error {
+			for k, i := range index {
+				if errs[k] != nil {
+					return fmt.Errorf("%s: %w", p.items[i].Path, errs[k]) // it could be read before
+				}
 				if err := p.cache.put(i, values, k); err != nil {
 					return err
 				}
 			}
-			done += len(b.index)
+			done += len(index)
 			r.tell(Progress{Phase: "features", Done: done, Total: len(p.items)})
 			return nil
 		})

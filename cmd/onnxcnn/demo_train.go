@@ -38,13 +38,14 @@ func trainDemo(c *cli.Context, m *onnx.Model, data *features.Dataset, folder *de
 	if err != nil {
 		return err
 	}
-	if folder == nil {
-		defer os.RemoveAll(dir)
-	}
 	o := finetune.Options{Epochs: 20, Batch: 16, Schedule: "cosine", Monitor: "train_loss", Force: true, // what it is tested on has no say in the choice of the epoch
 		Provider: c.String("provider"), Threads: c.Int("threads")}
 	o.UnfreezeFrom, o.Head, o.LR, o.BaseLRScale = "7", "64,relu,dropout=0.3", 0.003, 1
 	o.Warn = func(s string) { advise(c, "%s", s) }
+	if folder == nil {
+		defer os.RemoveAll(dir)
+		o.CacheDir = dir // nothing is left behind
+	}
 	t := &r.Training
 	o.Start = func(p finetune.Plan) { t.Trained = p.Trained }
 	start := time.Now()

@@ -75,7 +75,7 @@ func finetuneFlags() []cli.Flag {
 		&cli.Float64Flag{Name: "mixup", Category: dataCategory, Usage: "blend training images with each other, by shares from Beta(`A`,A), as 0.2; 0 for never"},
 		&cli.Float64Flag{Name: "cutmix", Category: dataCategory, Usage: "put pieces of training images into each other, of areas from Beta(`A`,A), as 1; 0 for never"},
 		&cli.StringFlag{Name: "labels-csv", Category: dataCategory, Usage: "`FILE` with the images in DIR and their classes, any number each: see below"},
-		&cli.StringFlag{Name: "cache", Value: "auto", Category: dataCategory, Usage: "off computes what the frozen layers say in every epoch again (`MODE` auto: once, where it stays the same)"},
+		&cli.StringFlag{Name: "cache", Value: "auto", Category: dataCategory, Usage: "`MODE` auto computes once what the frozen layers say, where it stays the same, and keeps it for later runs (up to 8 GiB in $ONNXCNN_HOME, or the user's cache folder); off computes it in every epoch"},
 		&cli.IntFlag{Name: "max-pixels", Category: dataCategory, Usage: "skip images of more than `N` pixels; 0 means 178956970"},
 		jsonFlag(),
 	}

@@ -32,6 +32,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       os.Getenv("ONNXCNN_UPDATE_SCRIPTS") == "1",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("MODELS", models)
+			e.Setenv("ONNXCNN_HOME", filepath.Join(e.WorkDir, "home")) // not the user's cache
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

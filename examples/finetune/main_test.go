@@ -35,6 +35,7 @@ func unpack(t *testing.T) (model, images string) {
 }
 
 func TestFinetune(t *testing.T) {
+	t.Setenv("ONNXCNN_HOME", t.TempDir())
 	model, images := unpack(t)
 	for _, layer := range [][]string{nil, {"10"}} {
 		dir := t.TempDir()

@@ -33,6 +33,7 @@ var levels = map[string]int{
 	"internal/kernel":     10,
 	"internal/kernel/ref": 10,
 	"internal/pixel":      10,
+	"internal/actcache":   10,
 	"internal/npz":        10,
 	"internal/sheet":      10,
 	"internal/ziparchive": 10,
