@@ -1,5 +1,6 @@
-// Package zoo knows what belongs to a pretrained network besides its graph: the recipe by which a picture becomes its
-// input, and the labels of its outputs.
+// Package zoo knows networks by name, and what belongs to them: their graphs ([Lookup] and [Arch.Build]), files of
+// pretrained weights and the cache that they are kept in ([Pull] and [Open]), the recipe by which a picture becomes the
+// input ([Recipe]), and the labels of the outputs.
 package zoo
 
 import (
