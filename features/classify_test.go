@@ -110,3 +110,42 @@ func TestPredictRefuses(t *testing.T) {
 		}
 	}
 }
+
+// A model says in its metadata, or by its last node, that each output is on its own.
+func TestMultiLabelClassifier(t *testing.T) {
+	for _, c := range []struct {
+		op, meta string
+		want     bool
+		scores   []string
+	}{
+		{"Gemm", "true", true, []string{"1  0.7500", "0  0.5000"}},
+		{"Gemm", "false", false, []string{"1  0.7500", "0  0.2500"}},
+		{"Softmax", "true", false, []string{"1  1.0986", "0  0.0000"}},
+		{"Sigmoid", "", true, []string{"1  1.0986", "0  0.0000"}},
+	} {
+		m := network("y", []int{-1, 3, 4, 4}, node(c.op, "y", "x"))
+		m.SetMeta(zoo.MultiLabelKey, c.meta)
+		r := plain()
+		out := onnx.Of([]int{1, 2}, []float32{0, float32(math.Log(3))})
+		k, err := NewClassifier(m, nil, Options{Recipe: &r, Session: &fake{inputs: m.Graph.Inputs, out: "y", run: func(*onnx.Tensor) (*onnx.Tensor, error) { return out, nil }}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer k.Close()
+		if got := k.MultiLabel(); got != c.want {
+			t.Errorf("%s, %q: %v", c.op, c.meta, got)
+		}
+		var got []string
+		for p, err := range k.Predict(context.Background(), shades(t, 5), 0) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range p.Scores {
+				got = append(got, fmt.Sprintf("%d %s %.4f", s.Class, s.Label, s.Probability))
+			}
+		}
+		if diff := cmp.Diff(c.scores, got); diff != "" {
+			t.Errorf("%s, %q (-want +got):\n%s", c.op, c.meta, diff)
+		}
+	}
+}
