@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/onnxcnn/onnxcnn/finetune"
@@ -86,7 +87,9 @@ func TestPhases(t *testing.T) {
 
 // TestPhasesResume stops a run of phases in each of its epochs and goes on: to the same bits, for any number of threads.
 func TestPhasesResume(t *testing.T) {
-	d := dataOf(t, pictures(4, "blue", "red"))
+	files := pictures(4, "blue", "red")
+	files["blue/0.png"] = &fstest.MapFile{Data: []byte("no image")} // batches are those of all images, these included
+	d := dataOf(t, files)
 	o := phased(t)
 	whole := train(t, d, t.TempDir(), o)
 	single := o

@@ -57,6 +57,7 @@ type run struct {
 
 // part is the images of training or of validation.
 type part struct {
+	all   []features.Item // with those that cannot be read
 	items []features.Item
 	cache *cache // nil where activations are not kept
 }

@@ -33,7 +33,7 @@ func (r *run) readable(ctx context.Context) error {
 // scan reads all images of a part once. Those that cannot be read have no place in it: which these are depends on the
 // files alone, so that a run that goes on meets the same.
 func (r *run) scan(ctx context.Context, items []features.Item, same bool) (*part, error) {
-	p := &part{}
+	p := &part{all: items}
 	keep := same && (r.o.Cache == "auto" || r.head != nil)
 	if keep {
 		var err error
@@ -71,7 +71,8 @@ func (r *run) scan(ctx context.Context, items []features.Item, same bool) (*part
 	})
 }
 
-// keep computes the kept activations of the images anew, after the cut has moved.
+// keep computes the kept activations of the images anew, after the cut has moved. The batches are those of scan, images
+// that cannot be read included, since the size of a batch decides on the last bits: a run that goes on in this phase scans.
 func (r *run) keep(ctx context.Context) error {
 	for _, p := range []*part{r.train, r.val} {
 		if p.cache == nil {
@@ -79,23 +80,30 @@ func (r *run) keep(ctx context.Context) error {
 		}
 		p.cache.close()
 		var err error
-		if p.cache, err = newCache(r.net.Cut, r.net.shapes, len(p.items), r.o.CacheMemory, string(r.dir)); err != nil {
+		if p.cache, err = newCache(r.net.Cut, r.net.shapes, len(p.all), r.o.CacheMemory, string(r.dir)); err != nil {
 			return err
 		}
-		done := 0
-		err = r.cuts(ctx, p.items, func(index []int, errs []error, values []*onnx.Tensor) error {
+		at, done := 0, 0
+		err = r.cuts(ctx, p.all, func(index []int, errs []error, values []*onnx.Tensor) error {
 			for k, i := range index {
 				if errs[k] != nil {
-					return fmt.Errorf("%s: %w", p.items[i].Path, errs[k]) // it could be read before
+					continue
 				}
-				if err := p.cache.put(i, values, k); err != nil {
+				if at == len(p.items) || p.items[at].Path != p.all[i].Path {
+					return fmt.Errorf("%s: it could not be read before", p.all[i].Path)
+				}
+				if err := p.cache.put(at, values, k); err != nil {
 					return err
 				}
+				at++
 			}
 			done += len(index)
-			r.tell(Progress{Phase: "features", Done: done, Total: len(p.items)})
+			r.tell(Progress{Phase: "features", Done: done, Total: len(p.all)})
 			return nil
 		})
+		if err == nil && at < len(p.items) {
+			err = fmt.Errorf("%s: it cannot be read any more", p.items[at].Path)
+		}
 		if err != nil {
 			return err
 		}
