@@ -42,8 +42,12 @@ With --train a run is a step of training on random images: the network is cut an
 it, the frozen part runs, and the rest learns. The cached column is a step on activations that the frozen part has
 computed before, as finetune takes it from the second epoch on.
 
+With --images the rate of extract-features on these image files is measured, in turns with the network alone on
+batches that are ready and with decoding alone; the ratio is that of the first two.
+
    onnxcnn bench resnet50.onnx --batch 8
    onnxcnn bench resnet50.onnx --batch 8 --profile
+   onnxcnn bench resnet50.onnx --images photos/train --recipe torchvision-v1
    onnxcnn bench resnet50.onnx --batch 1,8 --provider native,ort --threads 2 --json
    onnxcnn bench vgg16.onnx --train --unfreeze-from 10 --input-size 150 --batch 16 --head 256,relu --pool flatten --loss bce`,
 		Flags: append([]cli.Flag{
@@ -55,6 +59,8 @@ computed before, as finetune takes it from the second epoch on.
 			threadsFlag(), seedFlag(), quietFlag(), jsonFlag(),
 			&cli.BoolFlag{Name: "profile", Usage: "print how the engine's own time divides between the layers"},
 			&cli.BoolFlag{Name: "worker", Hidden: true},
+			&cli.StringSliceFlag{Name: "images", Usage: "measure the extraction of features from the images in `FOLDER`s or files"},
+			&cli.StringFlag{Name: "recipe", Usage: "with --images: `NAME` of a recipe or of a JSON file. By default what the model says"},
 		}, benchTrainFlags()...),
 		Action: runBench,
 	}
@@ -90,14 +96,21 @@ func runBench(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.Bool("train") && !c.IsSet("batch") {
+	images := len(c.StringSlice("images")) > 0
+	if (c.Bool("train") || images) && !c.IsSet("batch") {
 		batches = []int{32}
+	}
+	if images && (c.Bool("train") || c.Bool("profile")) {
+		return usagef("--images excludes --train and --profile")
 	}
 	if err := checkTrainFlags(c); err != nil {
 		return err
 	}
 	if c.Bool("worker") {
 		return benchWorker(c, path, batches[0])
+	}
+	if images {
+		return benchImages(c, path, batches)
 	}
 	if c.Bool("profile") {
 		return benchProfile(c, path, batches)
