@@ -111,7 +111,7 @@ var torchvisionFiles = []struct {
 	{"resnet101", "v1", "resnet101-63fe2227.pth",
 		"63fe2227b86e8f1f2063f43a75c84d195911b6a0eace650907dd3dc62dd49a0a", 0, 170.511, 77.374, 93.546, "torchvision-v1"},
 	{"resnet101", "v2", "resnet101-cd907fc2.pth",
-		"cd907fc2", 0, 170.53, 81.886, 95.78, "torchvision-v2"},
+		"cd907fc2a0de2292b2ba2b27d2216bc672d84632d1cf20058d01c0c03b5e020e", 0, 170.53, 81.886, 95.78, "torchvision-v2"},
 	{"resnet152", "v1", "resnet152-394f9c45.pth",
 		"394f9c45966e3651a89bbb78a48410a6755854ce4a5ab64927cf1c7247f85e58", 0, 230.434, 78.312, 94.046, "torchvision-v1"},
 	{"resnet152", "v2", "resnet152-f82ba261.pth",
@@ -166,12 +166,16 @@ var torchvisionFiles = []struct {
 		"983f1562536e84ff750a1576fb08e54de751dbf2e17c0d8a4a13704341fdcd3d", 0, 109.119, 82.52, 96.146, "convnext-tiny"},
 }
 
-// timmFiles are files of pytorch-image-models.
-var timmFiles = []struct{ arch, file, sha256, recipe string }{
-	{"efficientnet_lite0", "efficientnet_lite0_ra-37913777.pth", "37913777", "timm"},
-	{"tf_efficientnet_lite0", "tf_efficientnet_lite0-0aa007d2.pth", "0aa007d2", "timm-inception"},
-	{"tf_efficientnet_lite1", "tf_efficientnet_lite1-bde8b488.pth", "bde8b488", "tf-efficientnet-lite1"},
-	{"tf_efficientnet_lite2", "tf_efficientnet_lite2-dcccb7df.pth", "dcccb7df", "tf-efficientnet-lite2"},
+// timmFiles are files of pytorch-image-models, with the accuracies of its own table of results.
+var timmFiles = []struct {
+	arch, file, sha256 string
+	top1, top5         float64
+	recipe             string
+}{
+	{"efficientnet_lite0", "efficientnet_lite0_ra-37913777.pth", "37913777", 75.48, 92.522, "timm"},
+	{"tf_efficientnet_lite0", "tf_efficientnet_lite0-0aa007d2.pth", "0aa007d2", 74.83, 92.172, "timm-inception"},
+	{"tf_efficientnet_lite1", "tf_efficientnet_lite1-bde8b488.pth", "bde8b488", 76.644, 93.23, "tf-efficientnet-lite1"},
+	{"tf_efficientnet_lite2", "tf_efficientnet_lite2-dcccb7df.pth", "dcccb7df", 77.464, 93.75, "tf-efficientnet-lite2"},
 }
 
 var pretrained = listPretrained()
@@ -187,7 +191,7 @@ func listPretrained() []Pretrained {
 	for _, f := range timmFiles {
 		all = append(all, Pretrained{Name: f.arch + "_timm", Arch: f.arch, Default: true,
 			URL:    "https://github.com/rwightman/pytorch-image-models/releases/download/v0.1-weights/" + f.file,
-			SHA256: f.sha256, Licence: timmLicence, Recipe: f.recipe, Source: "timm " + f.arch, Classes: 1000})
+			SHA256: f.sha256, Licence: timmLicence, Top1: f.top1, Top5: f.top5, Recipe: f.recipe, Source: "timm " + f.arch, Classes: 1000})
 	}
 	return all
 }
