@@ -8,6 +8,7 @@ import (
 	"math"
 	"sync"
 
+	"github.com/onnxcnn/onnxcnn/internal/filemap"
 	"github.com/onnxcnn/onnxcnn/internal/kernel"
 	"github.com/onnxcnn/onnxcnn/internal/par"
 )
@@ -133,7 +134,15 @@ func (f *Filter) pack(pool *par.Pool) {
 		for g := range f.packed {
 			f.packed[g] = f.table.PackA(pool, data[g*each:][:each], f.raw[g*rows*k:], rows, k, k, 1, f.taps, 1)
 		}
+		f.release()
 	})
+}
+
+// release gives the memory of weights in a mapped file back, of which there is a packed copy now.
+func (f *Filter) release() {
+	if f.keep {
+		filemap.Release(f.raw)
+	}
 }
 
 // Args are the operands of a convolution: Y = act(conv(pre(X)) + Bias + Res).
@@ -171,6 +180,7 @@ func (f *Filter) Run(pool *par.Pool, alloc func(int) []float32, s *Shape, a *Arg
 		f.transformOnce.Do(func() {
 			w := &filters{w: f.raw, m: f.m, c: f.c, row: 9 * f.c, col: 9}
 			f.transformed = newWinogradFilter(f.table, pool, f.alloc, w)
+			f.release()
 		})
 		f.winograd(pool, alloc, s, a)
 	case Depthwise:

@@ -22,5 +22,6 @@ func Map(f *os.File, size int64) ([]byte, func() error, error) {
 	if err != nil {
 		return nil, nil, &os.PathError{Op: "map", Path: f.Name(), Err: err}
 	}
-	return m, m.Unmap, nil
+	live.add(m)
+	return m, func() error { return live.end(m, m.Unmap) }, nil
 }
