@@ -180,9 +180,6 @@ func TestVariants(t *testing.T) {
 			x, im := opened(t, m, o)
 			for method, w := range want {
 				got, err := x.Explain(context.Background(), im, method, 1)
-				if err != nil && name == "one image at a time, although it does not say so" && slices.Contains([]string{"smoothgrad", "integrated-gradients", "ablationcam"}, method) {
-					continue // compiled for a batch
-				}
 				if err != nil {
 					t.Errorf("%s: %v", method, err)
 					continue
@@ -446,6 +443,9 @@ func TestClass(t *testing.T) {
 			t.Errorf("%q: error %v", text, err)
 		}
 	}
+	if _, plain := opened(t, tiny(t), gradcam.Options{Channels: 2}); plain.Label(1) != "square" || plain.Label(3) != "class 3" {
+		t.Errorf("labels %q and %q", plain.Label(1), plain.Label(3))
+	}
 	top := im.Top(2)
 	if len(top) != 2 || top[0] != im.Predicted || im.Logits[top[0]] < im.Logits[top[1]] || len(im.Top(9)) != 3 {
 		t.Errorf("top %v of %v", top, im.Logits)
@@ -476,5 +476,39 @@ func TestTrainingMode(t *testing.T) {
 	got := mapOf(t, m, gradcam.Options{Warn: func(s string) { warned = append(warned, s) }}, "gradcam")
 	if got.H != 8 || len(warned) != 1 || !strings.Contains(warned[0], "training mode") {
 		t.Errorf("map of %dx%d, warnings %q", got.H, got.W, warned)
+	}
+}
+
+// Fewer channels are those that vary most; the passes are told of.
+func TestChannels(t *testing.T) {
+	a, err := gradcam.ActivationsOf(context.Background(), tiny(t), pictures(t, 16), activationOptions("r2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	best, spread := 0, -1.0
+	for k := range a.Maps.C {
+		mean, s := 0.0, 0.0
+		for _, v := range a.Maps.Channel(k) {
+			mean += float64(v) / 64
+		}
+		for _, v := range a.Maps.Channel(k) {
+			s += (float64(v) - mean) * (float64(v) - mean)
+		}
+		if s > spread {
+			best, spread = k, s
+		}
+	}
+	for _, method := range []string{"scorecam", "ablationcam"} {
+		var told []int
+		m := mapOf(t, tiny(t), gradcam.Options{Channels: 1, Progress: func(done, total int) { told = append(told, done, total) }}, method)
+		scale := m.Values[0] / a.Maps.Channel(best)[0]
+		for i, v := range a.Maps.Channel(best) {
+			if math.Abs(float64(m.Values[i]-scale*v)) > 1e-5 {
+				t.Fatalf("%s is not the map of channel %d", method, best)
+			}
+		}
+		if !slices.Equal(told, []int{1, 1}) {
+			t.Errorf("%s: told of passes %v", method, told)
+		}
 	}
 }

@@ -156,7 +156,7 @@ func (im *Image) gradients(ctx context.Context, class int) (a, g Maps, err error
 	if a, err = im.activations(); err != nil {
 		return a, g, err
 	}
-	grad, _, err := im.x.suffix.gradient(ctx, im.cut, im.selector(class, im.x.batch(), 1), false)
+	grad, err := im.x.suffix.gradient(ctx, im.cut, im.selector(class, im.x.batch(), 1), false)
 	if err != nil {
 		return a, g, err
 	}

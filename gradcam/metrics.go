@@ -63,7 +63,7 @@ func (x *Explainer) Measure(ctx context.Context, im *Image, m *Map) (*Quality, e
 				removed = order[len(order)-n:]
 			}
 			copy(dst, im.pixels)
-			rng := rand.New(rand.NewPCG(x.o.Seed, uint64(2+i)))
+			rng := rand.New(rand.NewPCG(x.o.Seed, imputationStream+uint64(i)))
 			for c := range x.channels() {
 				fillIn(dst[c*h*w:(c+1)*h*w], h, w, removed, rng)
 			}

@@ -116,6 +116,20 @@ func scoreCAM(ctx context.Context, im *Image, class int) (*Map, error) {
 // what lies behind the layer runs. (The paper divides by y; the magnitude keeps the sign where y is negative.)
 func ablationCAM(ctx context.Context, im *Image, class int) (*Map, error) {
 	x := im.x
+	m, err := im.ablate(ctx, class, x.o.Batch/x.batch()*x.batch())
+	if err == nil || x.fixed > 0 || ctx.Err() != nil {
+		return m, err
+	}
+	// A network that takes one image at a time, although it does not say so.
+	if one, oneErr := im.ablate(ctx, class, 1); oneErr == nil {
+		return one, nil
+	}
+	return nil, err
+}
+
+// ablate is ablationCAM with so many maps at once.
+func (im *Image) ablate(ctx context.Context, class, rows int) (*Map, error) {
+	x := im.x
 	a, err := im.activations()
 	if err != nil {
 		return nil, err
@@ -127,7 +141,6 @@ func ablationCAM(ctx context.Context, im *Image, class int) (*Map, error) {
 	tried := x.channelsToTry(a)
 	weights := make([]float64, a.C)
 	batch := x.batch()
-	rows := x.o.Batch / batch * batch
 	for lo := 0; lo < len(tried); lo += rows {
 		n := min(rows, len(tried)-lo)
 		size := (n + batch - 1) / batch * batch

@@ -15,12 +15,29 @@ const gradientBatch = 4
 
 // pixelGradients computes the gradients of a class's logit by the pixels of n images: fill writes image i, channels first,
 // and use takes its gradient, in order.
-func (im *Image) pixelGradients(ctx context.Context, class, n int, guided bool, fill func(i int, dst []float32), use func(i int, grad []float32, logit float64)) error {
+func (im *Image) pixelGradients(ctx context.Context, class, n int, guided bool, fill func(i int, dst []float32), use func(i int, grad []float32)) error {
 	x := im.x
 	rows := min(gradientBatch, n, x.o.Batch)
 	if x.fixed > 0 {
 		rows = x.fixed
 	}
+	used := false
+	err := im.pixelGradientsBy(ctx, rows, class, n, guided, fill, func(i int, grad []float32) {
+		used = true
+		use(i, grad)
+	})
+	if err == nil || used || rows == 1 || x.fixed > 0 || ctx.Err() != nil {
+		return err
+	}
+	// A network that takes one image at a time, although it does not say so.
+	if oneErr := im.pixelGradientsBy(ctx, 1, class, n, guided, fill, use); oneErr != nil {
+		return err
+	}
+	return nil
+}
+
+func (im *Image) pixelGradientsBy(ctx context.Context, rows, class, n int, guided bool, fill func(i int, dst []float32), use func(i int, grad []float32)) error {
+	x := im.x
 	selector := im.selector(class, rows, rows)
 	one := make([]float32, x.size)
 	for lo := 0; lo < n; lo += rows {
@@ -33,7 +50,7 @@ func (im *Image) pixelGradients(ctx context.Context, class, n int, guided bool, 
 		if err != nil {
 			return err
 		}
-		g, t, err := x.whole.gradient(ctx, cut, selector, guided)
+		g, err := x.whole.gradient(ctx, cut, selector, guided)
 		if err != nil {
 			return err
 		}
@@ -41,17 +58,12 @@ func (im *Image) pixelGradients(ctx context.Context, class, n int, guided bool, 
 		if err != nil {
 			return fmt.Errorf("input %q: %w", x.input, err)
 		}
-		logits, err := x.logitRows(t, rows)
-		if err != nil {
-			return err
-		}
-		width := len(logits) / rows
 		for i := range min(rows, n-lo) {
 			row := grads[i*x.size:][:x.size]
 			if x.recipe.Layout == "NHWC" {
 				row = channelsFirst(row, x.channels())
 			}
-			use(lo+i, row, float64(im.row(logits[i*width:][:width])[class]))
+			use(lo+i, row)
 		}
 		x.progress(min(lo+rows, n), n)
 	}
@@ -62,7 +74,7 @@ func (im *Image) pixelGradients(ctx context.Context, class, n int, guided bool, 
 func (im *Image) plainGradient(ctx context.Context, class int, guided bool) ([]float32, error) {
 	var grad []float32
 	err := im.pixelGradients(ctx, class, 1, guided, func(_ int, dst []float32) { copy(dst, im.pixels) },
-		func(_ int, g []float32, _ float64) { grad = g })
+		func(_ int, g []float32) { grad = g })
 	return grad, err
 }
 
@@ -114,6 +126,12 @@ func guidedGradCAM(ctx context.Context, im *Image, class int) (*Map, error) {
 // noiseLevel is SmoothGrad's noise as a share of the image's range, as the paper recommends.
 const noiseLevel = 0.15
 
+// Streams of random numbers, so that those of different things differ.
+const (
+	noiseStream = iota << 32
+	imputationStream
+)
+
 // smoothGrad is the mean gradient of noisy copies of the image.
 func smoothGrad(ctx context.Context, im *Image, class int) (*Map, error) {
 	x := im.x
@@ -122,13 +140,13 @@ func smoothGrad(ctx context.Context, im *Image, class int) (*Map, error) {
 		lo, hi = min(lo, v), max(hi, v)
 	}
 	sigma := noiseLevel * float64(hi-lo)
-	rng := rand.New(rand.NewPCG(x.o.Seed, 1))
 	total := make([]float64, x.size)
-	err := im.pixelGradients(ctx, class, x.o.Samples, false, func(_ int, dst []float32) {
-		for i, v := range im.pixels {
-			dst[i] = v + float32(sigma*rng.NormFloat64())
+	err := im.pixelGradients(ctx, class, x.o.Samples, false, func(i int, dst []float32) {
+		rng := rand.New(rand.NewPCG(x.o.Seed, noiseStream+uint64(i)))
+		for k, v := range im.pixels {
+			dst[k] = v + float32(sigma*rng.NormFloat64())
 		}
-	}, func(_ int, g []float32, _ float64) {
+	}, func(_ int, g []float32) {
 		for i, v := range g {
 			total[i] += float64(v) / float64(x.o.Samples)
 		}
@@ -151,7 +169,7 @@ func integratedGradients(ctx context.Context, im *Image, class int) (*Map, error
 		for k, v := range im.pixels {
 			dst[k] = base[k] + t*(v-base[k])
 		}
-	}, func(_ int, g []float32, _ float64) {
+	}, func(_ int, g []float32) {
 		for i, v := range g {
 			mean[i] += float64(v) / float64(x.o.Steps)
 		}

@@ -191,23 +191,24 @@ func (s *section) logits(ctx context.Context, cut []*onnx.Tensor) (*onnx.Tensor,
 
 // gradient computes the gradient by the section's first value of the sum of the logits times selector, a tensor of the
 // logits' shape.
-func (s *section) gradient(ctx context.Context, cut []*onnx.Tensor, selector *onnx.Tensor, guided bool) (grad, logits *onnx.Tensor, err error) {
+func (s *section) gradient(ctx context.Context, cut []*onnx.Tensor, selector *onnx.Tensor, guided bool) (*onnx.Tensor, error) {
 	key := gradKey{selector.Len(), guided}
 	s.mu.Lock()
 	p := s.grads[key]
 	if p == nil {
+		var err error
 		if p, err = s.compileGradient(cut, selector, guided); err != nil {
 			s.mu.Unlock()
-			return nil, nil, err
+			return nil, err
 		}
 		s.grads[key] = p
 	}
 	s.mu.Unlock()
 	out, err := p.RunInto(ctx, append(slices.Clone(cut), selector), nil)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return out[2], out[1], nil
+	return out[1], nil
 }
 
 // quantises reports whether a node rounds to integers: its gradient is 0, and none comes back through it.
@@ -228,7 +229,7 @@ func (s *section) compileGradient(cut []*onnx.Tensor, selector *onnx.Tensor, gui
 		&onnx.Node{OpType: "Mul", Inputs: []string{floatName, selectorName}, Outputs: []string{chosenName}},
 		&onnx.Node{OpType: "ReduceSum", Inputs: []string{chosenName}, Outputs: []string{scoreName},
 			Attrs: []*onnx.Attribute{{Name: "keepdims", Type: onnx.AttrInt, I: 0}}})
-	g.Outputs = []*onnx.Value{{Name: scoreName}, {Name: s.x.logits}}
+	g.Outputs = []*onnx.Value{{Name: scoreName}}
 	shapes := map[string][]int{}
 	for _, v := range g.Inputs {
 		shape := []int{}
@@ -237,8 +238,7 @@ func (s *section) compileGradient(cut []*onnx.Tensor, selector *onnx.Tensor, gui
 		}
 		shapes[v.Name] = shape
 	}
-	return graph.CompileTraining(m, graph.TrainOptions{Shapes: shapes, Train: []string{s.from}, Loss: scoreName,
-		Outputs: []string{s.x.logits}, Pool: s.x.pool, Guided: guided})
+	return graph.CompileTraining(m, graph.TrainOptions{Shapes: shapes, Train: []string{s.from}, Loss: scoreName, Pool: s.x.pool, Guided: guided})
 }
 
 func castAttrs(opset int) []*onnx.Attribute {
