@@ -49,7 +49,7 @@ func (f Figure) Draw() (*image.RGBA, error) {
 			return nil, err
 		}
 		best := r.Image.Predicted
-		row := []sheet.Cell{{Image: view, Title: r.Name, Text: fmt.Sprintf("predicted: %s, %.1f %%", r.Image.Label(best), 100*r.Image.Probability(best))}}
+		row := []sheet.Cell{{Image: view, Title: r.Name, Text: fmt.Sprintf("predicted: %s, %.1f\u00a0%%", r.Image.Label(best), 100*r.Image.Probability(best))}}
 		for i, m := range r.Maps {
 			img, err := r.Image.Draw(view, m, f.Style)
 			if err != nil {
@@ -71,7 +71,7 @@ func (f Figure) Draw() (*image.RGBA, error) {
 			if m.Note != "" {
 				text += " · " + m.Note
 			}
-			row = append(row, sheet.Cell{Image: img, Title: fmt.Sprintf("%s  %.1f %%", r.Image.Label(m.Class), 100*r.Image.Probability(m.Class)), Text: text})
+			row = append(row, sheet.Cell{Image: img, Title: fmt.Sprintf("%s  %.1f\u00a0%%", r.Image.Label(m.Class), 100*r.Image.Probability(m.Class)), Text: text})
 		}
 		s.Rows = append(s.Rows, row)
 	}

@@ -245,7 +245,7 @@ func figureTitle(x *gradcam.Explainer, names []string) string {
 		m, _ := gradcam.MethodByName(n)
 		titles = append(titles, m.Title)
 		if !m.Pixels {
-			layer = fmt.Sprintf(" of layer %d, %s", x.Layer().Index, x.Layer().Name)
+			layer = fmt.Sprintf(" · layer %d, %s", x.Layer().Index, x.Layer().Name)
 		}
 	}
 	return strings.Join(titles, ", ") + layer
