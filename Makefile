@@ -11,7 +11,7 @@ MODELS    ?=
 PROVIDERS ?= native
 TORCH_PYTHON ?= python3
 
-.PHONY: all build test race demo bench bench-train bench-kernels conformance generate lint fuzz reliability cover cross test-arm64 examples clean
+.PHONY: all build test race demo docs bench bench-train bench-kernels conformance generate lint fuzz reliability cover cross test-arm64 examples clean
 
 all: build
 
@@ -26,6 +26,10 @@ race:
 
 demo:
 	$(GO) run ./cmd/onnxcnn demo
+
+# Makes the pictures of README.md again.
+docs:
+	$(GO) run ./scripts/docs
 
 # make bench: the networks in the folder MODELS (default: the tests' reference models) beside ONNX Runtime; writes
 # docs/benchmarks.md. make bench MODEL=resnet50.onnx PROVIDERS=native,ort: one network. make bench-kernels: the kernels.
