@@ -21,6 +21,7 @@ type ExportOptions struct {
 	Opset    int              // version of ONNX's operators, as [convert.Opset] takes it; 0 for the base's
 	HeadOnly bool             // the head alone, which takes what the base gives
 	FoldBN   bool             // fold batch normalisations into the convolutions before them
+	Float16  bool             // weights and sums in half precision, inputs and outputs as they are, see [convert.Float16]
 	Save     onnx.SaveOptions // whether weights go to a second file
 	Threads  int              // of the comparison; 0: one a processor
 	Warn     func(string)     // may be nil
@@ -35,7 +36,13 @@ type Exported struct {
 	Parameters int    `json:"parameters"`
 	Folded     int    `json:"folded_normalisations"`
 	Check      Check  `json:"check"`
+
+	Half *convert.HalfReport `json:"half_precision,omitempty"` // nil where nothing was asked to be
 }
+
+// halfTolerance is what a file in half precision may differ by, as a share of the largest logit: a value has 11 bits there,
+// and a network adds up many that were rounded.
+const halfTolerance = 2e-2
 
 // ErrNoRun says that a folder has no finished run in it.
 var ErrNoRun = errors.New("the folder has no finished run in it")
@@ -87,6 +94,13 @@ func ExportRun(ctx context.Context, dir, file string, o ExportOptions) (*Exporte
 		if m, err = convert.Opset(m, o.Opset); err != nil {
 			return nil, err
 		}
+	}
+	if o.Float16 {
+		out.Half = &convert.HalfReport{}
+		if m, *out.Half, err = convert.Float16(m); err != nil {
+			return nil, err
+		}
+		v.tolerance = halfTolerance
 	}
 	if faults := m.Check(); len(faults) > 0 {
 		return nil, errors.Join(faults...)

@@ -104,6 +104,14 @@ func TestExportRun(t *testing.T) {
 		{"opset 13", finetune.ExportOptions{Opset: 13}, isOpset(13)},
 		{"opset 18, folded", finetune.ExportOptions{Opset: 18, FoldBN: true}, isOpset(18)},
 		{"head of opset 21", finetune.ExportOptions{Opset: 21, HeadOnly: true}, isOpset(21)},
+		{"half precision", finetune.ExportOptions{Float16: true, FoldBN: true}, func(t *testing.T, file string, m *onnx.Model, e *finetune.Exported) {
+			if e.Half == nil || e.Half.Tensors == 0 || e.Check.Difference == 0 || len(read(t, file)) > len(read(t, res.Model))*6/10 {
+				t.Errorf("%+v, %d bytes", e, len(read(t, file)))
+			}
+			if in, out := m.Graph.Inputs[0].Type.Elem, m.Graph.Outputs[0].Type.Elem; in != onnx.Float || out != onnx.Float {
+				t.Errorf("input %v, output %v", in, out)
+			}
+		}},
 		{"weights beside the file", finetune.ExportOptions{Save: onnx.SaveOptions{ExternalThreshold: 1 << 17}}, func(t *testing.T, file string, _ *onnx.Model, _ *finetune.Exported) {
 			if small, data := len(read(t, file)), len(read(t, file+".data")); small > 1<<17 || data < 1<<17 {
 				t.Errorf("%d bytes and %d beside", small, data)

@@ -320,7 +320,7 @@ func benchWorker(c *cli.Context, path string, batch int) error {
 	if err != nil {
 		return err
 	}
-	defer work.close()
+	defer func() { _ = work.close() }() // of a process that is about to end
 	ready := workerReady{Open: time.Since(start).Seconds(), Threads: threadsOf(c.Int("threads"))}
 	run := func() (float64, error) {
 		start := time.Now()

@@ -21,12 +21,14 @@ After writing, the file is read back and compared with what the trained network 
 alone and three at once: a difference makes the command fail.
 
   onnxcnn export run -o flowers.onnx --fold-bn
+  onnxcnn export run -o small.onnx --fold-bn --fp16
   onnxcnn export run -o old.onnx --opset 12
   onnxcnn export run -o head.onnx --head-only`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE`; compressed if its name ends in .gz or .zst"},
 			&cli.BoolFlag{Name: "head-only", Usage: "write the head alone, which takes what the base gives"},
 			&cli.IntFlag{Name: "opset", Usage: "write version `N` of ONNX's operators; by default that of the network which training began with"},
+			&cli.BoolFlag{Name: "fp16", Usage: "write weights in half precision: half the size, and classes that lie close together may change places"},
 			&cli.BoolFlag{Name: "fold-bn", Usage: "fold batch normalisations into the convolutions before them: smaller, but not to be trained again"},
 			threadsFlag(), quietFlag(), jsonFlag(),
 		},
@@ -47,7 +49,7 @@ func export(c *cli.Context) error {
 	if c.IsSet("opset") && c.Int("opset") < 1 {
 		return usagef("--opset %d: want 1 or more", c.Int("opset"))
 	}
-	o := finetune.ExportOptions{Opset: c.Int("opset"), HeadOnly: c.Bool("head-only"), FoldBN: c.Bool("fold-bn"), Threads: c.Int("threads"),
+	o := finetune.ExportOptions{Opset: c.Int("opset"), Float16: c.Bool("fp16"), HeadOnly: c.Bool("head-only"), FoldBN: c.Bool("fold-bn"), Threads: c.Int("threads"),
 		Warn: func(s string) { advise(c, "warning: %s", s) }}
 	res, err := finetune.ExportRun(c.Context, dir, c.String("output"), o)
 	if errors.Is(err, finetune.ErrNoRun) {
@@ -58,6 +60,9 @@ func export(c *cli.Context) error {
 	}
 	if o.FoldBN && res.Folded == 0 {
 		advise(c, "there is no batch normalisation to fold")
+	}
+	if res.Half != nil && len(res.Half.Kept) > 0 {
+		advise(c, "%d nodes stay in single precision, such as %s", len(res.Half.Kept), res.Half.Kept[0])
 	}
 	switch {
 	case c.Bool("json"):
