@@ -15,6 +15,7 @@ import (
 
 	"github.com/onnxcnn/onnxcnn/features"
 	"github.com/onnxcnn/onnxcnn/finetune"
+	"github.com/onnxcnn/onnxcnn/finetune/metrics"
 	"github.com/onnxcnn/onnxcnn/zoo"
 )
 
@@ -179,5 +180,52 @@ func TestMultiLabelSplit(t *testing.T) {
 	}
 	if _, err := finetune.NewData(none, nil, 0.5, 0); err == nil || !strings.Contains(err.Error(), `no training images of class "b"`) {
 		t.Errorf("empty class: %v", err)
+	}
+}
+
+// TestEvaluateMulti evaluates the file of a run: images that cannot be read are skipped, and classes are matched by name.
+func TestEvaluateMulti(t *testing.T) {
+	set := markedData(t, 16)
+	d, err := finetune.NewData(set, nil, 0.25, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := small()
+	o.Epochs = 1
+	m := open(t, train(t, d, t.TempDir(), o).Model)
+	ctx := context.Background()
+
+	broken := features.NewItem(fstest.MapFS{"x.png": &fstest.MapFile{Data: []byte("no image")}}, "x.png", -1)
+	broken.Labels = []int{1}
+	skipped := 0
+	e, err := metrics.EvaluateMulti(ctx, m, &features.Dataset{Classes: set.Classes, Items: append([]features.Item{broken}, set.Items...)},
+		metrics.EvaluateOptions{Skip: func(*features.Skip) { skipped++ }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.Samples != 16 || skipped != 1 || len(e.Skipped) != 1 || e.Skipped[0].Path != "x.png" || e.Classes[0].Name != "green" || e.Classes[0].Support != 8 {
+		t.Errorf("%d samples, %d skipped: %+v", e.Samples, skipped, e.Classes)
+	}
+	dir := t.TempDir()
+	if err := e.WriteFolder(dir); err != nil {
+		t.Fatal(err)
+	}
+	exists(t, dir, "report.json", "predictions.csv")
+	for _, c := range []struct {
+		name, message string
+		set           *features.Dataset
+		o             metrics.EvaluateOptions
+	}{
+		{"another class", `does not know "blue"`, &features.Dataset{Classes: []string{"blue"}, Items: set.Items[:1]}, metrics.EvaluateOptions{AllowMissing: true}},
+		{"none can be read", "none of the 1 images could be read", &features.Dataset{Classes: set.Classes, Items: []features.Item{broken}}, metrics.EvaluateOptions{}},
+		{"strict", "x.png", &features.Dataset{Classes: set.Classes, Items: []features.Item{broken}}, metrics.EvaluateOptions{Features: features.Options{Strict: true}}},
+		{"other names", "not those that the model stores", set, metrics.EvaluateOptions{Labels: []string{"red", "green"}}},
+	} {
+		if _, err := metrics.EvaluateMulti(ctx, m, c.set, c.o); err == nil || !strings.Contains(err.Error(), c.message) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.message)
+		}
+	}
+	if _, err := metrics.EvaluateMulti(ctx, backbone(t), &features.Dataset{Classes: []string{"Bag"}, Items: set.Items[:1]}, metrics.EvaluateOptions{}); err == nil {
+		t.Error("a network of one class an image is taken")
 	}
 }

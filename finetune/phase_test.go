@@ -108,7 +108,7 @@ func TestPhasesResume(t *testing.T) {
 		}
 		_, err := finetune.Run(ctx, backbone(t), d, dir, part)
 		var stopped *finetune.InterruptedError
-		if !errors.As(err, &stopped) || !errors.Is(err, context.Canceled) || stopped.Saved < epoch-1 || stopped.Dir != dir {
+		if !errors.As(err, &stopped) || !errors.Is(err, context.Canceled) || stopped.Saved < epoch-1 || stopped.Dir != dir || !strings.HasPrefix(err.Error(), "interrupted") {
 			t.Fatalf("interrupted in epoch %d: %v, %+v", epoch, err, stopped)
 		}
 		cancel()

@@ -139,7 +139,7 @@ func (r *run) run(ctx context.Context) (*Result, error) {
 // close lets go of what the run holds.
 func (r *run) close() {
 	if r.trainer != nil {
-		r.trainer.Close()
+		_ = r.trainer.Close() // what it holds is let go in any case
 	}
 	for _, p := range []*part{r.train, r.val} {
 		if p != nil {
@@ -147,7 +147,7 @@ func (r *run) close() {
 		}
 	}
 	if r.events != nil {
-		r.events.Close()
+		_ = r.events.Close() // every event is written by now
 	}
 }
 
@@ -223,7 +223,7 @@ func (r *run) enter(phase int) error {
 		return inPhase(err)
 	}
 	if r.trainer != nil {
-		r.trainer.Close()
+		_ = r.trainer.Close() // what it holds is let go in any case
 	}
 	r.net, r.trainer, r.phase = net, trainer, phase
 	return nil
