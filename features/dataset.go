@@ -119,7 +119,7 @@ func (e *EmptyError) Error() string {
 
 // Open returns the data set of files and folders, in the given order; what is named twice is in it twice. A file need
 // not have the extension of an image. Where several folders have class folders, classes of the same name are one.
-// A path that does not exist, and a folder without images, are errors.
+// A folder of IDX files is opened as [OpenIDX] does. A path that does not exist, and a folder without images, are errors.
 func Open(paths ...string) (*Dataset, error) {
 	var sets []*Dataset
 	for _, p := range paths {
@@ -129,6 +129,14 @@ func Open(paths ...string) (*Dataset, error) {
 		}
 		if !info.IsDir() {
 			sets = append(sets, &Dataset{Items: []Item{{Path: p, Label: -1, name: p}}})
+			continue
+		}
+		if holdsIDX(p) {
+			d, err := OpenIDX(p)
+			if err != nil {
+				return nil, err
+			}
+			sets = append(sets, d)
 			continue
 		}
 		d, err := walk(os.DirFS(p), info, func(name string) string { return filepath.Join(p, filepath.FromSlash(name)) })

@@ -77,6 +77,12 @@ func (d *Data) MultiLabel() bool {
 	return slices.ContainsFunc(d.Train, func(it features.Item) bool { return it.Labels != nil })
 }
 
+// Outputs returns how many outputs a network needs for the data's classes with a loss as [Options] name it.
+func (d *Data) Outputs(loss string) (int, error) {
+	_, outputs, err := lossKind(loss, len(d.Classes), d.MultiLabel())
+	return outputs, err
+}
+
 // check makes sure that there are images and that their labels are ones of the classes, for data that others have put
 // together.
 func (d *Data) check() error {

@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/onnxcnn/onnxcnn/finetune"
+	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
 func finetuneCommand() *cli.Command {
@@ -70,6 +71,11 @@ func finetuneRun(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	return runFinetune(c, m, data, dir, o)
+}
+
+// runFinetune trains, or looks for a learning rate, and shows how it goes.
+func runFinetune(c *cli.Context, m *onnx.Model, data *finetune.Data, dir string, o finetune.Options) error {
 	show := &finetuneView{c: c}
 	defer show.bar.clear()
 	o.Progress, o.Epoch, o.Start, o.NextPhase = show.progress, show.epoch, show.start, show.phaseBegins

@@ -103,7 +103,7 @@ func finetuneOptions(c *cli.Context) (finetune.Options, error) {
 		name string
 		v    float64
 	}{{"epochs", float64(o.Epochs)}, {"batch", float64(o.Batch)}, {"lr", o.LR}, {"base-lr-scale", o.BaseLRScale}, {"val-split", o.ValSplit}} {
-		if !(f.v > 0) {
+		if c.IsSet(f.name) && !(f.v > 0) {
 			return o, usagef("--%s %v: want more than 0", f.name, f.v)
 		}
 	}

@@ -72,7 +72,10 @@ func (v *finetuneView) phaseBegins(p finetune.PhasePlan) {
 		what = fmt.Sprintf("phase %d of %d (%s, %d epochs at rate %g): training", p.Phase, p.Phases, p.From, p.Epochs, p.LR)
 	}
 	cached := ""
-	if p.Cached {
+	switch {
+	case p.Cached && p.Frozen == 0:
+		cached = ", decoded images are kept"
+	case p.Cached:
 		cached = ", what the frozen layers say is kept"
 	}
 	advise(v.c, "%s %s of %s parameters in %d tensors, from %s on%s",

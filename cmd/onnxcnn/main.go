@@ -34,6 +34,7 @@ func commands() []*cli.Command {
 		doctorCommand(),
 		augmentCommand(),
 		finetuneCommand(),
+		trainCommand(),
 		exportCommand(),
 		evaluateCommand(),
 		gradcamCommand(),
