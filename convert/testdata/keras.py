@@ -655,6 +655,22 @@ def channels_first():
 channels_first()
 
 
+def keras1_merge():
+    """The layer of Keras 1 that did all of it, and padding in its forms."""
+    net = Net()
+    a, b = net.input(4, 4, 2), net.input(4, 4, 2)
+    outputs, modes = [], []
+    for mode, cls in (("sum", "Add"), ("mul", "Multiply"), ("ave", "Average"), ("max", "Maximum"), ("concat", "Concatenate")):
+        outputs.append(net(cls, a, b, name=mode))
+        net.layers[-1]["class"], net.layers[-1]["config"] = "Merge", {"mode": mode, "concat_axis": -1}
+    for i, (p, q) in enumerate([(2, [[2, 2], [2, 2]]), ([1, 2], [[1, 1], [2, 2]]), ([1, 2, 3, 0], [[1, 2], [3, 0]]), (None, [[1, 1], [1, 1]])]):
+        outputs.append(net("ZeroPadding2D", a, name="pad%d" % i, padding=q))
+        net.layers[-1]["config"] = {"padding": p}
+    path = os.path.join(out, "merge.h5")
+    h5(path, net, outputs, 1)
+    record("keras1_merge", path, net, outputs)
+
+
 def keras1(name, order, backend=None):
     """Keras 1 has other names for everything."""
     net = Net()
@@ -695,6 +711,7 @@ def keras1(name, order, backend=None):
     record(name, path, net, [y])
 
 
+keras1_merge()
 keras1("keras1_tf", "tf")
 keras1("keras1_th", "th")
 keras1("keras1_theano", "th", "theano")
@@ -706,12 +723,13 @@ def container(name, write, half=False):
     net = Net()
     x = net.input(5, 4, 2)
     w = lambda n, *s: (n, rng.standard_normal(s).astype("f2" if half else "f4").astype("f8"))
-    y = net("Conv2D", x, name="conv", filters=3, kernel_size=[2, 2], weights=[w("kernel", 2, 2, 2, 3), w("bias", 3)])
-    y = net("Dense", net("Flatten", y, name="flat"), name="fc", units=2, weights=[w("kernel", 36, 2), w("bias", 2)])
+    weights = {"conv": [w("kernel", 2, 2, 2, 3), w("bias", 3)], "fc": [w("kernel", 36, 2), w("bias", 2)]}
     path = os.path.join(out, name + ".h5")
     with h5py.File(path, "w", libver="earliest") as f:
+        write(f.create_group("model_weights"), weights)  # which may round them
+        y = net("Conv2D", x, name="conv", filters=3, kernel_size=[2, 2], weights=weights["conv"])
+        y = net("Dense", net("Flatten", y, name="flat"), name="fc", units=2, weights=weights["fc"])
         f.attrs["model_config"] = json.dumps(functional(net, [y], 2)).encode()
-        write(f.create_group("model_weights"), {l["name"]: l["weights"] for l in net.layers if l["weights"]})
     record(name, path, net, [y], "container")
 
 
@@ -754,6 +772,24 @@ container("arrays_half", lambda g, l: groups(g, l, plain_array("f2")), half=True
 container("arrays_double", lambda g, l: groups(g, l, plain_array(">f8")))
 
 
+def bfloat(g, layers):
+    """Keras 3 writes bfloat16 as opaque bytes, and says so in an attribute."""
+    def put(h, p, v):
+        d = h.create_dataset(p, data=(v.astype("f4").view("u4") >> 16).astype("u2").view("V2"))
+        d.attrs["dtype"] = "bfloat16"
+    for weights in layers.values():
+        for i, (n, v) in enumerate(weights):
+            v[...] = (v.astype("f4").view("u4") & 0xffff0000).view("f4")
+    groups(g, layers, put)
+
+
+def whole(g, layers):
+    for weights in layers.values():
+        for n, v in weights:
+            v[...] = np.round(3 * v)
+    groups(g, layers, lambda h, p, v: h.create_dataset(p, data=v.astype("i2" if "bias" in p else "i8")))
+
+
 def only_listed(g, layers):
     """What is in the file without being named is not the model's."""
     groups(g, layers, plain_array("f4"))
@@ -761,6 +797,8 @@ def only_listed(g, layers):
 
 
 container("arrays_unlisted", only_listed)
+container("arrays_bfloat", bfloat)
+container("arrays_whole", whole)
 cases, kept = [], cases
 container("wrong_shape", lambda g, l: groups(g, dict(l, conv=[("kernel", np.zeros((2, 2, 2, 4))), l["conv"][1]]), plain_array("f4")))
 container("missing_bias", lambda g, l: groups(g, dict(l, fc=l["fc"][:1]), plain_array("f4")))
