@@ -314,6 +314,8 @@ func (b *kbuilder) one(l *klayer, call kcall, in []kvalue) kvalue {
 	case len(call.other) > 0:
 		slices.Sort(call.other)
 		b.fail("arguments that are no tensors are not supported: %s", strings.Join(call.other, ", "))
+	case len(call.numbers) > 0:
+		return b.withNumber(l, call.numbers, in)
 	case len(in) == 0 || !spec.many && len(in) != 1:
 		b.fail("it is given %d inputs", len(in))
 	default:
@@ -323,6 +325,24 @@ func (b *kbuilder) one(l *klayer, call kcall, in []kvalue) kvalue {
 	}
 	return kvalue{}
 }
+
+// withNumber adds or multiplies by a number, which models have where their code says x + 3.
+func (b *kbuilder) withNumber(l *klayer, numbers []float64, in []kvalue) kvalue {
+	op := map[string]string{"Add": "Add", "Multiply": "Mul"}[l.class]
+	if l.class == "TFOpLambda" {
+		op = lambdas[l.conf.string("", "function")]
+	}
+	if op == "" || len(in) != 1 || len(numbers) != 1 {
+		b.fail("arguments that are no tensors are not supported: %v", numbers)
+		return kvalue{}
+	}
+	x := in[0]
+	x.name = b.node(op, []string{x.name, b.scalar("number", numbers[0])})
+	return x
+}
+
+// lambdas are the functions that Keras 2 makes layers of where code computes with tensors.
+var lambdas = map[string]string{"__operators__.add": "Add", "math.add": "Add", "math.multiply": "Mul", "__operators__.mul": "Mul"}
 
 // unsupported lists the layers that there is no builder for, and other things that are known to be wrong at once.
 func (b *kbuilder) unsupported(m *kmodel, prefix string) {

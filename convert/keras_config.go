@@ -37,8 +37,9 @@ type klayer struct {
 
 // kcall is one use of a layer.
 type kcall struct {
-	in    []kref
-	other []string // arguments that are no tensors, for the error message
+	in      []kref
+	numbers []float64 // arguments that are numbers: x + 3
+	other   []string  // further arguments, for the error message
 }
 
 // kref names the output of a layer's call.
@@ -525,7 +526,9 @@ func parseCall(v any) (kcall, error) {
 		if args := x.([]any); len(args) > 3 {
 			if kw, ok := args[3].(map[string]any); ok {
 				for k, x := range kw {
-					if x != nil && k != "training" && k != "mask" && k != "name" {
+					if f, ok := x.(float64); ok && k == "y" {
+						c.numbers = append(c.numbers, f)
+					} else if x != nil && k != "training" && k != "mask" && k != "name" {
 						c.other = append(c.other, k)
 					}
 				}
@@ -552,6 +555,8 @@ func (c *kcall) collect(v any, depth int) {
 			}
 		}
 		c.other = append(c.other, short(v))
+	case float64:
+		c.numbers = append(c.numbers, x)
 	case nil:
 	default:
 		c.other = append(c.other, short(v))

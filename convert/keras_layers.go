@@ -42,7 +42,15 @@ func init() {
 		"GlobalMaxPooling2D":     one(func(b *kbuilder, c kconf, x kvalue) kvalue { return b.globalPool("GlobalMaxPool", c, x) }),
 		"ZeroPadding2D":          one((*kbuilder).zeroPadding), "Cropping2D": one((*kbuilder).cropping), "UpSampling2D": one((*kbuilder).upSampling),
 		"Add": merge("Add"), "Multiply": merge("Mul"), "Average": merge("Mean"), "Maximum": merge("Max"), "Minimum": merge("Min"),
-		"Subtract":    merge("Sub"),
+		"Subtract": merge("Sub"),
+		"TFOpLambda": {many: true, build: func(b *kbuilder, c kconf, in []kvalue) kvalue {
+			op := lambdas[c.string("", "function")]
+			if op == "" {
+				b.fail("the function %s is not supported", short(c.m["function"]))
+				return kvalue{}
+			}
+			return b.elementwise(op, in)
+		}},
 		"Concatenate": {many: true, build: (*kbuilder).concatenate},
 		"Merge":       {many: true, build: (*kbuilder).merge},
 		"Flatten":     one((*kbuilder).flatten), "Reshape": one((*kbuilder).reshape), "Permute": one((*kbuilder).permute),

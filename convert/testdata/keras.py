@@ -637,6 +637,34 @@ def described(n):
 case("described", described, ["keras"], version=3)
 
 
+def numbers(version):
+    """Code that computes with tensors and numbers becomes layers with numbers as arguments."""
+    net = Net(version)
+    a = net.input(3, 3, 2)
+    b = net("Rescaling", net("Rescaling", a, name="plus", scale=1.0, offset=3.0), name="times", scale=0.5, offset=0.0)
+    c = net("Add", a, b, name="both")
+    described = functional(net, [c], version)
+    if version == 3:
+        for l, cls, v in ((described["config"]["layers"][1], "Add", 3.0), (described["config"]["layers"][2], "Multiply", 0.5)):
+            l["class_name"], l["config"] = cls, {"name": l["name"]}
+            l["inbound_nodes"][0]["args"].append(v)
+    else:
+        for l, f, v in zip(described["config"]["layers"][1:], ("__operators__.add", "math.multiply"), (3.0, 0.5)):
+            l["class_name"], l["config"] = "TFOpLambda", {"name": l["name"], "function": f}
+            l["inbound_nodes"][0][0][3] = {"y": v, "name": None}
+        last = described["config"]["layers"][3]
+        last["class_name"], last["config"] = "TFOpLambda", {"name": "both", "function": "__operators__.add"}
+    path = os.path.join(out, "numbers%d.h5" % version)
+    with h5py.File(path, "w") as f:
+        f.attrs["model_config"] = json.dumps(described)
+        put_h5(f.create_group("model_weights"), net)
+    record("numbers%d" % version, path, net, [c])
+
+
+numbers(2)
+numbers(3)
+
+
 def channels_first():
     """Maps are [N,C,H,W] in the model; Flatten gives rows in the order (h,w,c) all the same."""
     net = Net()
