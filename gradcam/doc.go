@@ -8,5 +8,6 @@
 //	x, err := gradcam.New(model, gradcam.Options{})
 //	im, err := x.Image(ctx, picture)
 //	m, err := x.Explain(ctx, im, "gradcam", im.Predicted)
-//	overlay, err := gradcam.Overlay(im.View(2), m, gradcam.Style{})
+//	view, err := im.View(2)
+//	overlay, err := gradcam.Overlay(view, m, gradcam.Style{})
 package gradcam

@@ -220,7 +220,7 @@ func (im *Image) selector(class, rows, n int) *onnx.Tensor {
 }
 
 // View returns the picture that the network was shown, at so many times its size: the same part of the picture, as sharp
-// as the picture itself allows. It is nil for an [Explainer.Input].
+// as the picture itself allows. Of an [Explainer.Input] there is none.
 func (im *Image) View(times int) (image.Image, error) {
 	if im.source == nil {
 		return nil, errors.New("the image was given as numbers: there is no picture of it")

