@@ -488,23 +488,28 @@ func TestGenerated(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the generator")
 	}
-	dir := t.TempDir()
-	cmd := exec.Command("go", "run", ".", "-dir", dir)
+	dir, pixel := t.TempDir(), t.TempDir()
+	cmd := exec.Command("go", "run", ".", "-dir", dir, "-pixel", pixel)
 	cmd.Dir = "asm"
 	if out, err := cmd.CombinedOutput(); err != nil {
 		reftest.Missing(t, fmt.Sprintf("the generator's modules: %v\n%s", err, out))
 	}
-	files, err := os.ReadDir(dir)
-	if err != nil || len(files) != 3 {
-		t.Fatalf("generator wrote %v, %v", files, err)
-	}
-	for _, f := range files {
-		want, err := os.ReadFile(filepath.Join(dir, f.Name()))
-		if err != nil {
-			t.Fatal(err)
+	for _, c := range []struct {
+		dir, committed string
+		files          int
+	}{{dir, ".", 3}, {pixel, filepath.Join("..", "pixel"), 2}} {
+		files, err := os.ReadDir(c.dir)
+		if err != nil || len(files) != c.files {
+			t.Fatalf("generator wrote %v, %v", files, err)
 		}
-		if got, err := os.ReadFile(f.Name()); err != nil || string(got) != string(want) {
-			t.Errorf("%s is not what go generate writes", f.Name())
+		for _, f := range files {
+			want, err := os.ReadFile(filepath.Join(c.dir, f.Name()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := os.ReadFile(filepath.Join(c.committed, f.Name())); err != nil || string(got) != string(want) {
+				t.Errorf("%s is not what go generate writes", filepath.Join(c.committed, f.Name()))
+			}
 		}
 	}
 }

@@ -93,7 +93,7 @@ func resample(src source, s *scratch, dst []uint8, stride int, horizontal, verti
 	n := 3 * len(s.x.first)
 	x0, x1 := s.x.span(horizontal)
 	y0, y1 := s.y.span(vertical)
-	s.row = grow(s.row, 3*(x1-x0))
+	s.row = grow(s.row, 3*(x1-x0)+1)[:3*(x1-x0)] // and one byte, for widen
 	if vertical {
 		s.mid = grow(s.mid, n*(y1-y0))
 	}

@@ -181,10 +181,12 @@ func (t *taps) span(resized bool) (lo, hi int) {
 	return lo, hi
 }
 
-// widen resizes an RGB row in width; row starts at input position x0.
+// widen resizes an RGB row in width; row starts at input position x0. It may read, but not use, one byte behind row.
 func (t *taps) widen(dst, row []uint8, x0 int) {
+	done := widenVectors(t, dst, row, x0)
 	const half = 1 << (weightBits - 1)
-	for i, first := range t.first {
+	for i, first := range t.first[done:] {
+		i += done
 		k := t.weight[i*t.width:][:t.count[i]]
 		p := row[3*(first-x0):][:3*len(k)]
 		var r, g, b int32 = half, half, half
@@ -203,18 +205,21 @@ func (t *taps) widen(dst, row []uint8, x0 int) {
 func (t *taps) heighten(dst, mid []uint8, i, y0 int, acc []int32) {
 	const half = 1 << (weightBits - 1)
 	n := len(dst)
-	acc = acc[:n]
+	weights := t.weight[i*t.width:][:t.count[i]]
+	mid = mid[(t.first[i]-y0)*n:][:len(weights)*n]
+	done := heightenVectors(dst, mid, weights)
+	acc = acc[done:n]
 	for j := range acc {
 		acc[j] = half
 	}
-	for j, w := range t.weight[i*t.width:][:t.count[i]] {
-		row := mid[(t.first[i]-y0+j)*n:][:n]
+	for j, w := range weights {
+		row := mid[j*n+done:][:n-done]
 		for c, v := range row {
 			acc[c] += w * int32(v)
 		}
 	}
 	for j, v := range acc {
-		dst[j] = clip(v >> weightBits)
+		dst[done+j] = clip(v >> weightBits)
 	}
 }
 
