@@ -26,6 +26,17 @@ func TestLogistic(t *testing.T) {
 			rest[i] = 1
 		}
 	}
+	// Three copies of each feature share the weight of one, and the penalty on it.
+	var copies []float32
+	for i := 0; i < len(learned); i += 2 {
+		for range 3 {
+			copies = append(copies, learned[i], learned[i+1])
+		}
+	}
+	var shared []float64
+	for _, k := range [][2]float64{{0.962106, -0.322623}, {-0.24922, 0.914009}, {-0.712886, -0.591385}} {
+		shared = append(shared, k[0]/3, k[1]/3, k[0]/3, k[1]/3, k[0]/3, k[1]/3)
+	}
 	counts := []float64{9.0 / 12, 9.0 / 9, 9.0 / 6} // scikit-learn's class_weight="balanced"
 	for _, c := range []struct {
 		name   string
@@ -41,6 +52,7 @@ func TestLogistic(t *testing.T) {
 		{"C = 100", learned, classOf, LogisticOptions{C: 100}, []float64{2.995241, -0.954511, -0.630614, 2.723132, -2.364627, -1.768621}, []float64{1.273707, 1.162482, -2.436189}, []float64{0.514841, 0.485132, 0.000026}},
 		{"balanced", learned, classOf, LogisticOptions{ClassWeights: counts}, []float64{0.938644, -0.284084, -0.191472, 0.925255, -0.747172, -0.641171}, []float64{0.25034, 0.346339, -0.59668}, []float64{0.44502, 0.530246, 0.024734}},
 		{"two classes, far from 0", shifted, rest, LogisticOptions{}, []float64{-0.842173, 0.345624, 0.842173, -0.345624}, []float64{5.311663, -5.311663}, nil},
+		{"three of each feature", copies, classOf, LogisticOptions{C: 1.0 / 3}, shared, []float64{0.393805, 0.336277, -0.730082}, nil},
 		{"rows without label", append(slices.Clone(learned), 7, 7), append(slices.Clone(classOf), -1), LogisticOptions{}, []float64{0.962106, -0.322623, -0.24922, 0.914009, -0.712886, -0.591385}, []float64{0.393805, 0.336277, -0.730082}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

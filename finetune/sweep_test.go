@@ -99,6 +99,16 @@ func TestCacheOverRuns(t *testing.T) {
 	}
 	repaired, _ := run(same)
 	sameWeights(t, cold.Model, repaired.Model)
+	for _, e := range entries(t, cache) {
+		if err := os.Truncate(e, 20); err != nil {
+			t.Fatal(err)
+		}
+	}
+	repaired, n = run(same)
+	sameWeights(t, cold.Model, repaired.Model)
+	if n != 0 {
+		t.Errorf("%d new entries in place of damaged ones", n)
+	}
 
 	// A folder that cannot be made is told, and no reason to stop.
 	var said []string

@@ -73,7 +73,7 @@ func verify(ctx context.Context, file string, want *samples, o verifyOptions) (C
 		if got.Type != onnx.Float || !slices.Equal(got.Shape, b.want.Shape) {
 			return c, fmt.Errorf("%s: gives %v of shape %v, want logits of shape %v", file, got.Type, got.Shape, b.want.Shape)
 		}
-		c.compare(got.Float32s(), b.want.Float32s(), o.target)
+		c.compare(got.Float32s(), b.want.Float32s(), o.target, o.tolerance)
 	}
 	if c.Agree < c.Images || !(c.Difference <= o.tolerance*max(c.Largest, 1e-3)) {
 		return c, &MismatchError{File: file, Check: c}
@@ -81,9 +81,9 @@ func verify(ctx context.Context, file string, want *samples, o verifyOptions) (C
 	return c, nil
 }
 
-// compare adds a batch of logits to the comparison. Two classes that lie as close together as rounding lets them are the
-// same.
-func (c *Check) compare(got, want []float32, t target) {
+// compare adds a batch of logits to the comparison. Two classes that lie so close together that a difference within the
+// tolerance may exchange them are the same.
+func (c *Check) compare(got, want []float32, t target, tolerance float64) {
 	for at := 0; at < len(want); at += t.outputs {
 		g, w := got[at:at+t.outputs], want[at:at+t.outputs]
 		c.Images++
@@ -97,20 +97,19 @@ func (c *Check) compare(got, want []float32, t target) {
 			worst = max(worst, d)
 		}
 		c.Difference = max(c.Difference, worst)
-		if t.same(g, w) || t.undecided(w, g, worst) {
+		if t.same(g, w) || t.undecided(w, g, tolerance*max(c.Largest, 1e-3)) {
 			c.Agree++
 		}
 	}
 }
 
-// undecided reports whether a difference of that size may change what a row of logits names, and the other row differs from
-// it by no more than that.
-func (t *target) undecided(want, got []float32, worst float64) bool {
+// undecided reports whether what two rows of logits name differently lies within an allowed difference.
+func (t *target) undecided(want, got []float32, allowed float64) bool {
 	if t.kind == "ce" {
-		return math.Abs(float64(want[argmax(got)])-float64(want[argmax(want)])) <= 2*worst
+		return math.Abs(float64(want[argmax(got)])-float64(want[argmax(want)])) <= 2*allowed
 	}
 	for i, w := range want {
-		if (w > 0) != (got[i] > 0) && math.Abs(float64(w)) > worst {
+		if (w > 0) != (got[i] > 0) && math.Abs(float64(w)) > allowed {
 			return false
 		}
 	}
