@@ -21,7 +21,7 @@ func WeightGrad(t *kernel.Table, pool *par.Pool, alloc func(int) []float32, s *S
 	case len(s.In) > axes:
 		PlainWeightGrad(pool, s, x, dy, dw)
 	case s.C == s.Groups:
-		depthwiseWeightGrad(pool, alloc, s, x, dy, dw)
+		depthwiseWeightGrad(t, pool, alloc, s, x, dy, dw)
 	case winogradFits(s) && winogradGradPays(s):
 		winogradWeightGrad(t, pool, alloc, s, x, dy, dw)
 	default:
@@ -129,76 +129,4 @@ func (p *positions) Pack(worker int, dst []float32, lo, hi, col, cols int) {
 			q += length
 		}
 	}
-}
-
-// depthwiseWeightGrad computes the weight gradient where each group has one input channel: for each output channel and
-// position of the kernel, the scalar product of a channel's gradients with the inputs under that position.
-func depthwiseWeightGrad(pool *par.Pool, alloc func(int) []float32, s *Shape, x, dy, dw []float32) {
-	g := newGeometry(s)
-	sp := newSpread(&g)
-	rows := g.m / g.groups
-	each := 0
-	if !sp.same() {
-		each = g.in[0] * sp.slice
-	}
-	scratch := alloc(pool.Threads() * each)
-	area := g.in[1] * g.in[2]
-	pool.ForWorker(g.c, max(1, 1<<14/max(g.n*(g.plane+g.outPlane*g.taps*rows), 1)), func(worker, lo, hi int) {
-		for c := lo; c < hi; c++ {
-			sums := dw[c*rows*g.taps:][:rows*g.taps]
-			clear(sums)
-			for n := range g.n {
-				in := x[(n*g.c+c)*g.plane:][:g.plane]
-				if each > 0 {
-					spread := scratch[worker*each:][:each]
-					for z := range g.in[0] {
-						sp.fill(spread[z*sp.slice:][:sp.slice], in[z*area:][:area])
-					}
-					in = spread
-				}
-				for r := range rows {
-					up := dy[(n*g.m+c*rows+r)*g.outPlane:][:g.outPlane]
-					depthwiseSums(&g, sp, sums[r*g.taps:][:g.taps], in, up)
-				}
-			}
-		}
-	})
-}
-
-// depthwiseSums adds one channel's part to the gradients of a kernel.
-func depthwiseSums(g *geometry, sp *spread, sums, x, dy []float32) {
-	n := len(sp.tap)
-	for kz := range g.ker[0] {
-		for z := range g.out[0] {
-			iz := z*g.stride[0] - g.pad[0] + kz*g.dilate[0]
-			if uint(iz) >= uint(g.in[0]) {
-				continue
-			}
-			for t, off := range sp.tap {
-				var sum float32
-				for y := range g.out[1] {
-					row := dy[(z*g.out[1]+y)*g.out[2]:][:g.out[2]]
-					sum += dot(row, x[iz*sp.slice+off+y*sp.cols:])
-				}
-				sums[kz*n+t] += sum
-			}
-		}
-	}
-}
-
-// dot is the scalar product of a with the first elements of b, in four sums.
-func dot(a, b []float32) float32 {
-	b = b[:len(a)]
-	var s0, s1, s2, s3 float32
-	for len(a) >= 4 && len(b) >= 4 {
-		s0 += a[0] * b[0]
-		s1 += a[1] * b[1]
-		s2 += a[2] * b[2]
-		s3 += a[3] * b[3]
-		a, b = a[4:], b[4:]
-	}
-	for i, v := range a {
-		s0 += v * b[i]
-	}
-	return (s0 + s1) + (s2 + s3)
 }
