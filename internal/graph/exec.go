@@ -32,6 +32,7 @@ type frame struct {
 	infos  []op.Info
 	into   []*onnx.Tensor // by value: memory that the caller gives for an output
 	held   int            // bytes of values whose shapes were not known before
+	strip  *frame         // that of the plan's strip
 }
 
 // Run computes the outputs. The inputs are only read, and what it returns belongs to the caller.
@@ -102,7 +103,11 @@ func (p *Program) take(sp *spec) *frame {
 		f = p.newFrame(sp)
 	}
 	f.ws = ws
-	f.place(sp)
+	f.place(sp, ws.arena)
+	if st := sp.strip; st != nil {
+		f.strip.ws = ws
+		f.strip.place(st.spec, ws.arena[st.at:])
+	}
 	ws.rt.Sub = f.sub
 	return f
 }
@@ -134,6 +139,9 @@ func (p *Program) workspace(size int) *workspace {
 func (p *Program) newFrame(sp *spec) *frame {
 	f := &frame{vals: make([]*onnx.Tensor, len(p.names)), header: make([]onnx.Tensor, len(p.names))}
 	f.sub = f.runSub
+	if sp.strip != nil {
+		f.strip = p.stripFrame(sp.strip)
+	}
 	for i := range f.vals {
 		switch sp.kind[i] {
 		case given:
@@ -146,9 +154,8 @@ func (p *Program) newFrame(sp *spec) *frame {
 	return f
 }
 
-// place lets the planned values lie in the workspace's arena.
-func (f *frame) place(sp *spec) {
-	arena := f.ws.arena
+// place lets the planned values lie in an arena.
+func (f *frame) place(sp *spec, arena []byte) {
 	if len(arena) == 0 || len(f.arena) > 0 && &f.arena[0] == &arena[0] {
 		return
 	}
@@ -166,20 +173,14 @@ func (p *Program) give(sp *spec, f *frame) {
 	ws := f.ws
 	ws.rt.Context, ws.rt.Sub = nil, nil
 	ws.rt.Reset()
-	f.ws, f.step, f.held = nil, nil, 0
-	clear(f.in)
-	clear(f.out)
-	clear(f.infos)
+	f.forget(sp)
 	clear(f.into)
-	for i := range f.vals {
-		switch sp.kind[i] {
-		case given:
-			f.vals[i] = sp.info[i].Value
-		case aliased:
-			f.header[i].Raw, f.header[i].Strings = nil, nil
-		case fresh, atRunning:
-			f.vals[i] = nil
+	if st := sp.strip; st != nil {
+		f.strip.forget(st.spec)
+		for _, o := range st.out {
+			f.strip.into[o].Raw = nil
 		}
+		f.strip.header[p.inIDs[0]] = onnx.Tensor{}
 	}
 	sp.mu.Lock()
 	if len(sp.free) < keepFrames {
@@ -191,6 +192,24 @@ func (p *Program) give(sp *spec, f *frame) {
 		p.idle = append(p.idle, ws)
 	}
 	p.mu.Unlock()
+}
+
+// forget lets go of what belongs to others.
+func (f *frame) forget(sp *spec) {
+	f.ws, f.step, f.held = nil, nil, 0
+	clear(f.in)
+	clear(f.out)
+	clear(f.infos)
+	for i := range f.vals {
+		switch sp.kind[i] {
+		case given:
+			f.vals[i] = sp.info[i].Value
+		case aliased:
+			f.header[i].Raw, f.header[i].Strings = nil, nil
+		case fresh, atRunning:
+			f.vals[i] = nil
+		}
+	}
 }
 
 func (f *frame) runSub(attr string, inputs []*onnx.Tensor) ([]*onnx.Tensor, error) {
@@ -232,6 +251,11 @@ func (p *Program) execute(ctx context.Context, sp *spec, f *frame, in, into []*o
 	for k, i := range p.inIDs {
 		f.vals[i] = in[k]
 	}
+	if sp.strip != nil {
+		if err := p.runStrip(ctx, sp, f); err != nil {
+			return nil, err
+		}
+	}
 	for k := range p.steps {
 		if sp.skip[k] {
 			continue
@@ -244,10 +268,7 @@ func (p *Program) execute(ctx context.Context, sp *spec, f *frame, in, into []*o
 			step = p.timeStep
 		}
 		if err := step(sp, f, k); err != nil {
-			if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-				return nil, err
-			}
-			return nil, nodeError(p.steps[k].node, err)
+			return nil, p.stepError(k, err)
 		}
 	}
 	out := make([]*onnx.Tensor, len(p.outIDs))
@@ -269,6 +290,14 @@ func (p *Program) execute(ctx context.Context, sp *spec, f *frame, in, into []*o
 		out[k] = &onnx.Tensor{Name: p.names[i], Type: t.Type, Shape: append([]int{}, t.Shape...), Raw: t.Raw, Strings: t.Strings}
 	}
 	return out, nil
+}
+
+// stepError names the step in its error; that the run was called off is nobody's.
+func (p *Program) stepError(k int, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return nodeError(p.steps[k].node, err)
 }
 
 // takes makes sure that t is memory for output k, which is of this type and shape.

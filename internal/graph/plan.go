@@ -20,6 +20,7 @@ const (
 	fresh            // allocated in each run: outputs, which belong to the caller
 	aliased          // the memory of another value
 	atRunning        // shape known only when it is computed
+	inStrip          // made and read in the strip alone
 )
 
 // spec is a program's plan for one combination of input shapes.
@@ -34,6 +35,7 @@ type spec struct {
 	skip    []bool    // by step: everything it computes is known
 	dynamic []bool    // by step: some shape that it reads or makes is known only when it runs
 	release [][]int   // by step: values made at running that nobody reads after it
+	strip   *strip    // how the first steps are run; nil for one after the other
 
 	mu   sync.Mutex
 	free []*frame
@@ -112,25 +114,50 @@ type lives struct{ first, last []int }
 
 // plan decides where each value lies.
 func (p *Program) plan(r inference) (*spec, error) {
-	n := len(p.names)
-	sp := &spec{info: r.info, kind: make([]uint8, n), root: make([]int, n), offset: make([]int, n),
-		skip: make([]bool, len(p.steps)), dynamic: make([]bool, len(p.steps)), release: make([][]int, len(p.steps))}
-	isOut := make([]bool, n)
-	l := lives{make([]int, n), make([]int, n)}
-	for i := range sp.root {
-		sp.root[i] = i
+	st, err := p.planStrip(r)
+	if err != nil {
+		return nil, err
+	}
+	return p.planSteps(r, len(p.steps), p.outIDs, st)
+}
+
+// livesOf says when each value is needed if the first steps are run for the values outs.
+func (p *Program) livesOf(steps int, outs []int) lives {
+	l := lives{make([]int, len(p.names)), make([]int, len(p.names))}
+	for i := range l.last {
 		l.last[i] = -1
 	}
-	for k := range p.steps {
+	for k := range p.steps[:steps] {
 		for _, i := range p.steps[k].reads() {
 			l.last[i] = k
 		}
+		for _, o := range p.steps[k].out {
+			if o >= 0 {
+				l.first[o] = k
+				l.last[o] = max(l.last[o], k)
+			}
+		}
 	}
-	for _, i := range p.outIDs {
-		isOut[i] = true
+	for _, i := range outs {
 		l.last[i] = forever
 	}
-	for k := range p.steps {
+	return l
+}
+
+// planSteps is plan for the first steps, which are run for the values outs; those of st are run by it.
+func (p *Program) planSteps(r inference, steps int, outs []int, st *strip) (*spec, error) {
+	n := len(p.names)
+	sp := &spec{info: r.info, kind: make([]uint8, n), root: make([]int, n), offset: make([]int, n), strip: st,
+		skip: make([]bool, steps), dynamic: make([]bool, steps), release: make([][]int, steps)}
+	isOut := make([]bool, n)
+	for i := range sp.root {
+		sp.root[i] = i
+	}
+	for _, i := range outs {
+		isOut[i] = true
+	}
+	l := p.livesOf(steps, outs)
+	for k := range p.steps[:steps] {
 		s := &p.steps[k]
 		for _, i := range s.in {
 			sp.dynamic[k] = sp.dynamic[k] || i >= 0 && r.info[i].Dynamic
@@ -142,25 +169,29 @@ func (p *Program) plan(r inference) (*spec, error) {
 				known = known && r.info[o].Value != nil
 			}
 		}
+		stripped := st != nil && k < st.steps
 		for _, o := range s.out {
 			if o < 0 {
 				continue
 			}
-			l.first[o] = k
-			l.last[o] = max(l.last[o], k)
 			switch {
 			case sp.dynamic[k]:
 				sp.kind[o] = atRunning
 			case r.info[o].Value != nil:
 				sp.kind[o] = given
+			case stripped && l.last[o] < st.steps:
+				sp.kind[o] = inStrip
 			case isOut[o] || r.info[o].Type == onnx.String:
 				sp.kind[o] = fresh
 			default:
 				sp.kind[o] = inArena
 			}
+			if stripped {
+				l.first[o] = 0 // some of it is there from the first images on
+			}
 		}
-		sp.skip[k] = known
-		if !known && !sp.dynamic[k] {
+		sp.skip[k] = known || stripped
+		if !known && !stripped && !sp.dynamic[k] {
 			sp.share(s, k, l)
 		}
 	}
@@ -223,7 +254,11 @@ func (sp *spec) share(s *step, k int, l lives) {
 		}
 		// Nothing else that the step reads may lie there.
 		inR := func(v int) bool { return v >= 0 && sp.root[v] == r }
-		clash := slices.ContainsFunc(s.in, func(v int) bool { return v != i && inR(v) })
+		clash := false
+		for y, v := range s.in {
+			// What an operator reads twice it may still need as its other input, unless it works element by element.
+			clash = clash || inR(v) && (v != i || y != x && s.shaped != nil)
+		}
 		for _, sub := range s.subs {
 			clash = clash || slices.ContainsFunc(sub.captures, inR)
 		}
@@ -236,7 +271,7 @@ func (sp *spec) share(s *step, k int, l lives) {
 	}
 }
 
-// block is a piece of the arena: that of value id, needed from step from to step to.
+// block is a piece of the arena: that of value id (-1: the strip's arena), needed from step from to step to.
 type block struct{ id, size, from, to, at int }
 
 // layOut gives each arena block an offset: large ones first, each at the lowest place that is free during its life. It
@@ -248,6 +283,9 @@ func (sp *spec) layOut(l lives, limit int) int {
 			// Blocks begin at cache lines. Sizes are below the limit: rounding up does not overflow.
 			blocks = append(blocks, block{i, (bytesOf(&sp.info[i]) + 63) &^ 63, l.first[i], l.last[i], 0})
 		}
+	}
+	if st := sp.strip; st != nil && st.spec.arena > 0 {
+		blocks = append(blocks, block{-1, (st.spec.arena + 63) &^ 63, 0, st.steps - 1, 0})
 	}
 	sort.SliceStable(blocks, func(a, b int) bool { return blocks[a].size > blocks[b].size })
 	var placed []block // sorted by at
@@ -263,12 +301,19 @@ func (sp *spec) layOut(l lives, limit int) int {
 			at = max(at, q.at+q.size)
 		}
 		if at > limit-b.size {
+			if b.id < 0 {
+				return sp.strip.out[0]
+			}
 			return b.id
 		}
 		b.at = at
 		pos := sort.Search(len(placed), func(i int) bool { return placed[i].at > at })
 		placed = slices.Insert(placed, pos, b)
-		sp.offset[b.id] = at
+		if b.id < 0 {
+			sp.strip.at = at
+		} else {
+			sp.offset[b.id] = at
+		}
 		sp.arena = max(sp.arena, at+b.size)
 	}
 	return -1

@@ -19,6 +19,15 @@ type Timing struct {
 
 // timeStep is runStep for a program with a profile.
 func (p *Program) timeStep(sp *spec, f *frame, k int) error {
+	t, err := p.timed(sp, f, k)
+	if err == nil {
+		p.profile(t)
+	}
+	return err
+}
+
+// timed runs a step and tells how long it took.
+func (p *Program) timed(sp *spec, f *frame, k int) (Timing, error) {
 	s := &p.steps[k]
 	t := Timing{Step: k, Node: s.node}
 	vals := make([]*onnx.Tensor, len(s.in))
@@ -34,14 +43,13 @@ func (p *Program) timeStep(sp *spec, f *frame, k int) error {
 	err := p.runStep(sp, f, k)
 	t.Time = time.Since(start)
 	if err != nil {
-		return err
+		return t, err
 	}
 	if len(s.out) > 0 && s.out[0] >= 0 && f.vals[s.out[0]] != nil {
 		t.Shape = f.vals[s.out[0]].Shape
 		t.MultAdds = multAdds(s.node, vals, t.Shape)
 	}
-	p.profile(t)
-	return nil
+	return t, nil
 }
 
 // multAdds counts the multiply-adds of a product or a convolution with output y.

@@ -97,3 +97,6 @@ func (a averagePool) counts(p *poolShape, axis int) []int {
 	}
 	return list
 }
+
+// PerImage implements [PerImager].
+func (averagePool) PerImage() bool { return true }

@@ -62,3 +62,6 @@ func (c concat) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 	}
 	return nil
 }
+
+// PerImage implements [PerImager].
+func (c concat) PerImage() bool { return c.axis > 0 }

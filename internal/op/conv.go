@@ -168,3 +168,6 @@ func (c *convolution) run(rt *Runtime, in, out []*onnx.Tensor, pre *conv.Affine)
 func (c *convolution) pack(alloc func(int) []float32, keep bool, w *onnx.Tensor) *conv.Filter {
 	return conv.NewFilter(kernel.Default(), alloc, keep, w.Float32s(), w.Shape[0], w.Shape[1], c.group, w.Shape[2:])
 }
+
+// PerImage implements [PerImager].
+func (*convolution) PerImage() bool { return true }

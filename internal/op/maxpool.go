@@ -119,3 +119,6 @@ func maxPoolIndices[T real](rt *Runtime, p *poolShape, x, y []T, at []int64, low
 		}
 	})
 }
+
+// PerImage implements [PerImager].
+func (maxPool) PerImage() bool { return true }

@@ -74,6 +74,10 @@ type InPlacer interface{ InPlace() []int }
 // A ShapedInPlacer is an [InPlacer] for inputs of some shapes only; all of them are known.
 type ShapedInPlacer interface{ InPlaceFor(in []Info) []int }
 
+// A PerImager says whether element i along the first axis of its output depends, of inputs that are not constant, only
+// on element i along the first axis of each: then a batch of images may be run through it in parts.
+type PerImager interface{ PerImage() bool }
+
 // A Describer has several algorithms, and says which one it takes for these inputs.
 type Describer interface {
 	Algorithm(in []*onnx.Tensor) string
