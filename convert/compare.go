@@ -1,0 +1,244 @@
+package convert
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/onnxcnn/onnxcnn/backend"
+	"github.com/onnxcnn/onnxcnn/internal/graph"
+	"github.com/onnxcnn/onnxcnn/internal/op"
+	"github.com/onnxcnn/onnxcnn/onnx"
+)
+
+// LayerDifference is how a layer's output compares with the reference.
+type LayerDifference struct {
+	Index      int     `json:"index"` // of the layer, -1 where the value is no layer's
+	Node       string  `json:"node"`
+	Op         string  `json:"op"`
+	Value      string  `json:"value"`
+	Reference  string  `json:"reference"` // name of the array
+	Shape      []int   `json:"shape"`
+	Difference float64 `json:"difference"` // the largest; -1 where there are none to compare
+	Largest    float64 `json:"largest"`    // number of the reference, in magnitude
+	Tolerance  float64 `json:"tolerance"`  // that is allowed of Difference
+	OK         bool    `json:"ok"`
+	What       string  `json:"what,omitempty"` // what keeps it from being compared, or was done for it
+}
+
+// Comparison is how a model compares with a reference.
+type Comparison struct {
+	Source    string            `json:"source"`
+	Layers    []LayerDifference `json:"layers"`          // in the order of the graph
+	First     int               `json:"first"`           // index in Layers of the first that diverges; -1 where none does
+	Cause     string            `json:"cause,omitempty"` // the likely cause, found by trying it; "" where none is found
+	Unmatched []string          `json:"unmatched"`       // arrays of the reference that no value of the model is named after
+}
+
+// OK reports whether nothing diverges.
+func (c *Comparison) OK() bool { return c.First < 0 }
+
+// CompareOptions say how a model is compared. The zero value runs it natively on all processors.
+type CompareOptions struct {
+	Provider string       // that runs the model
+	Threads  int          // 0: one a processor
+	Warn     func(string) // may be nil
+	// Diagnose tries what may be the cause of a difference.
+	Diagnose bool
+	// Tolerance replaces that of every operator, as a share of the largest number of a value; 0 for the operators' own.
+	Tolerance float64
+}
+
+// tolerances are shares of the largest number of a value that its rounding may make up. Sums of products are added in
+// another order, transformed (Winograd) or in other groups; everything after them inherits that.
+var tolerances = map[string]float64{
+	"Conv": 5e-4, "ConvTranspose": 5e-4, "Gemm": 5e-4, "MatMul": 5e-4, "Einsum": 5e-4,
+	"BatchNormalization": 5e-4, "InstanceNormalization": 5e-4, "LayerNormalization": 5e-4, "GroupNormalization": 5e-4, "LRN": 5e-4,
+	"Softmax": 1e-3, "LogSoftmax": 1e-3, "Exp": 1e-3,
+}
+
+const defaultTolerance = 5e-4
+
+// tolerance returns the difference that a layer's output may have. Integers and truth values have to be the same.
+func (o CompareOptions) tolerance(l graph.Layer, typ onnx.DataType, largest float64) float64 {
+	if !isFloat(typ) {
+		return 0
+	}
+	share := o.Tolerance
+	if share == 0 {
+		share = defaultTolerance
+		if t, ok := tolerances[l.Op]; ok {
+			share = t
+		}
+		if typ == onnx.Float16 || typ == onnx.BFloat16 {
+			share *= 20
+		}
+	}
+	return share * max(largest, 1e-6)
+}
+
+// Compare runs a model on the reference's inputs and compares the values that the reference has, layer by layer. Where they
+// diverge, and Diagnose is set, it tries what may be the cause: the order of channels, the layout of pictures, padding,
+// epsilon, the order of a flattened map, a missing or additional activation.
+func Compare(ctx context.Context, m *onnx.Model, r *Reference, o CompareOptions) (*Comparison, error) {
+	if m.Graph == nil {
+		return nil, errors.New("the model has no graph")
+	}
+	shapes := map[string][]int{}
+	for _, v := range m.Graph.RequiredInputs() {
+		t := r.Inputs[v.Name]
+		if t == nil {
+			return nil, fmt.Errorf("%s: input %q is missing: give it beside the reference", r.Source, v.Name)
+		}
+		shapes[v.Name] = t.Shape
+	}
+	layers, err := graph.Layers(m, shapes)
+	if err != nil {
+		return nil, err
+	}
+	c := &comparer{m: m, r: r, o: o, layers: layers}
+	var others []string
+	if c.targets, others = r.targets(m, layers); len(c.targets) == 0 {
+		return nil, fmt.Errorf("%s: none of its arrays (%q) has the name of an output, value, node or block of the model", r.Source, others[:min(len(others), maxListed)])
+	}
+	got, err := c.run(ctx, m, r.Inputs)
+	if err != nil {
+		return nil, err
+	}
+	res := &Comparison{Source: r.Source, First: -1, Unmatched: others}
+	for i, t := range c.targets {
+		d := c.compare(t, got[t.value])
+		if !d.OK && res.First < 0 {
+			res.First = i
+		}
+		res.Layers = append(res.Layers, d)
+	}
+	if res.First >= 0 && o.Diagnose {
+		if res.Cause, err = c.diagnose(ctx, res.First, got); err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+// CompareProviders is [Compare] with what another provider computes of the same inputs, for every layer of the model.
+func CompareProviders(ctx context.Context, m *onnx.Model, inputs map[string]*onnx.Tensor, provider string, o CompareOptions) (*Comparison, error) {
+	shapes := map[string][]int{}
+	for name, t := range inputs {
+		shapes[name] = t.Shape
+	}
+	layers, err := graph.Layers(m, shapes)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, l := range layers {
+		names = append(names, l.Output)
+	}
+	for _, v := range m.Graph.Outputs {
+		if !slices.Contains(names, v.Name) {
+			names = append(names, v.Name)
+		}
+	}
+	out, err := runModel(ctx, m, inputs, backend.Options{Provider: provider, Threads: o.Threads, Warn: o.Warn, Outputs: names})
+	if err != nil {
+		return nil, err
+	}
+	r := &Reference{Source: provider, Inputs: inputs}
+	for _, name := range names {
+		c := *out[name]
+		c.Name = name
+		r.Values = append(r.Values, &c)
+	}
+	return Compare(ctx, m, r, o)
+}
+
+// runModel runs a model once.
+func runModel(ctx context.Context, m *onnx.Model, inputs map[string]*onnx.Tensor, o backend.Options) (map[string]*onnx.Tensor, error) {
+	s, err := backend.Open(m, o)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	return s.Run(ctx, inputs)
+}
+
+type comparer struct {
+	m       *onnx.Model
+	r       *Reference
+	o       CompareOptions
+	layers  []graph.Layer
+	targets []target
+}
+
+// run computes the values that are compared.
+func (c *comparer) run(ctx context.Context, m *onnx.Model, inputs map[string]*onnx.Tensor) (map[string]*onnx.Tensor, error) {
+	var names []string
+	for _, t := range c.targets {
+		if !slices.Contains(names, t.value) {
+			names = append(names, t.value)
+		}
+	}
+	return runModel(ctx, m, inputs, backend.Options{Provider: c.o.Provider, Threads: c.o.Threads, Warn: c.o.Warn, Outputs: names})
+}
+
+// compare compares one value. An array with the channels last is turned, and dimensions of one make no difference.
+func (c *comparer) compare(t target, got *onnx.Tensor) LayerDifference {
+	d := LayerDifference{Index: -1, Value: t.value, Reference: t.want.Name, Shape: got.Shape, Difference: -1}
+	if t.layer.Node != nil {
+		d.Index, d.Node, d.Op = t.layer.Index, t.layer.Name, t.layer.Op
+	}
+	want := t.want
+	if !slices.Equal(squeezed(want.Shape), squeezed(got.Shape)) {
+		s := want.Shape
+		if len(s) != 4 || !slices.Equal([]int{s[0], s[3], s[1], s[2]}, got.Shape) {
+			d.What = fmt.Sprintf("shape %v, the reference has %v", got.Shape, s)
+			return d
+		}
+		want, d.What = permuted(want, 0, 3, 1, 2), "the reference has its channels last"
+	}
+	a, err := numbersOf(got)
+	b, err2 := numbersOf(want)
+	if err := errors.Join(err, err2); err != nil {
+		d.What = err.Error()
+		return d
+	}
+	d.Difference, d.Largest = distance(a, b)
+	d.Tolerance = c.o.tolerance(t.layer, got.Type, d.Largest)
+	d.OK = d.Difference <= d.Tolerance
+	return d
+}
+
+// squeezed returns a shape without dimensions of one.
+func squeezed(shape []int) []int {
+	return slices.DeleteFunc(slices.Clone(shape), func(d int) bool { return d == 1 })
+}
+
+func numbersOf(t *onnx.Tensor) ([]float64, error) {
+	d, err := op.CastTensor(t, onnx.Double)
+	if err != nil {
+		return nil, err
+	}
+	return onnx.Data[float64](d), nil
+}
+
+// distance returns the largest difference, and the largest finite number of want in magnitude. A number that is finite
+// in one and not in the other is as far away as can be.
+func distance(got, want []float64) (diff, largest float64) {
+	for i, w := range want {
+		d := math.Abs(got[i] - w)
+		switch {
+		case got[i] == w || math.IsNaN(got[i]) && math.IsNaN(w):
+			d = 0
+		case math.IsNaN(d) || math.IsInf(d, 0):
+			d = math.MaxFloat64
+		}
+		diff = max(diff, d)
+		if !math.IsInf(w, 0) && !math.IsNaN(w) {
+			largest = max(largest, math.Abs(w))
+		}
+	}
+	return diff, largest
+}
