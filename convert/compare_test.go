@@ -173,6 +173,24 @@ func TestCompareTolerance(t *testing.T) {
 	}
 }
 
+// PyTorch's activations in place leave their result under the name of what was before them.
+func TestCompareInPlace(t *testing.T) {
+	m := flatNet()
+	in := randomInputs(m, 2)
+	r := referenceOf(t, m, in, "n", "r", "y")
+	n := *r.Values[1]
+	n.Name = "n"
+	r.Values[0] = &n
+	got, err := Compare(context.Background(), m, r, CompareOptions{})
+	if err != nil || !got.OK() || !strings.Contains(got.Layers[0].What, `"r", which is made from it, agrees`) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	r.Values = r.Values[:1]
+	if got, err := Compare(context.Background(), m, r, CompareOptions{}); err != nil || got.OK() {
+		t.Errorf("nothing agrees behind it: %+v, %v", got, err)
+	}
+}
+
 func TestCompareErrors(t *testing.T) {
 	ctx := context.Background()
 	m := smallNet(13)

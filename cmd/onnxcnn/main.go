@@ -28,6 +28,8 @@ func commands() []*cli.Command {
 		summaryCommand(),
 		layersCommand(),
 		checkCommand(),
+		convertCommand(),
+		verifyCommand(),
 		runCommand(),
 		predictCommand(),
 		extractFeaturesCommand(),

@@ -271,29 +271,29 @@ func newArrayJSON(t *onnx.Tensor) arrayJSON {
 func numbers(t *onnx.Tensor) func(yield func(float64) bool) {
 	switch t.Type {
 	case onnx.Float:
-		return convert[float32](t)
+		return widened[float32](t)
 	case onnx.Double:
-		return convert[float64](t)
+		return widened[float64](t)
 	case onnx.Int8:
-		return convert[int8](t)
+		return widened[int8](t)
 	case onnx.Int16:
-		return convert[int16](t)
+		return widened[int16](t)
 	case onnx.Int32:
-		return convert[int32](t)
+		return widened[int32](t)
 	case onnx.Int64:
-		return convert[int64](t)
+		return widened[int64](t)
 	case onnx.Uint8:
-		return convert[uint8](t)
+		return widened[uint8](t)
 	case onnx.Uint16:
-		return convert[uint16](t)
+		return widened[uint16](t)
 	case onnx.Uint32:
-		return convert[uint32](t)
+		return widened[uint32](t)
 	case onnx.Uint64:
-		return convert[uint64](t)
+		return widened[uint64](t)
 	case onnx.Bool:
 		b := *t
 		b.Type = onnx.Uint8 // 0 and 1
-		return convert[uint8](&b)
+		return widened[uint8](&b)
 	case onnx.Float16:
 		return func(yield func(float64) bool) {
 			for _, v := range onnx.Data[onnx.Float16Bits](t) {
@@ -314,7 +314,7 @@ func numbers(t *onnx.Tensor) func(yield func(float64) bool) {
 	return func(func(float64) bool) {}
 }
 
-func convert[T interface {
+func widened[T interface {
 	onnx.Element
 	~float32 | ~float64 | ~int8 | ~int16 | ~int32 | ~int64 | ~uint8 | ~uint16 | ~uint32 | ~uint64
 }](t *onnx.Tensor) func(yield func(float64) bool) {
