@@ -185,6 +185,10 @@ func TestCompareInPlace(t *testing.T) {
 	if err != nil || !got.OK() || !strings.Contains(got.Layers[0].What, `"r", which is made from it, agrees`) {
 		t.Errorf("%+v, %v", got, err)
 	}
+	r.Values = []*onnx.Tensor{r.Values[0], r.Values[2]}
+	if got, err := Compare(context.Background(), m, r, CompareOptions{}); err != nil || !got.OK() {
+		t.Errorf("the activation's own value is not there: %+v, %v", got, err)
+	}
 	r.Values = r.Values[:1]
 	if got, err := Compare(context.Background(), m, r, CompareOptions{}); err != nil || got.OK() {
 		t.Errorf("nothing agrees behind it: %+v, %v", got, err)

@@ -9,9 +9,11 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/onnxcnn/onnxcnn/convert"
 	"github.com/onnxcnn/onnxcnn/internal/atomicfile"
 	"github.com/onnxcnn/onnxcnn/internal/npz"
 	"github.com/onnxcnn/onnxcnn/onnx"
+	"github.com/onnxcnn/onnxcnn/zoo"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -40,6 +42,7 @@ func TestScripts(t *testing.T) {
 			"cut":     cut,
 			"array":   array,
 			"picture": picture,
+			"weights": weights,
 		},
 	})
 }
@@ -86,4 +89,17 @@ func array(ts *testscript.TestScript, _ bool, args []string) {
 		t = onnx.Of(shape, wide)
 	}
 	ts.Check(atomicfile.Write(ts.MkAbs(args[0]), func(w io.Writer) error { return npz.WriteNPY(w, t) }))
+}
+
+// weights ARCH CLASSES FILE writes an architecture's initial weights.
+func weights(ts *testscript.TestScript, _ bool, args []string) {
+	a, ok := zoo.Lookup(args[0])
+	if !ok {
+		ts.Fatalf("there is no architecture %q", args[0])
+	}
+	classes, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	m, err := a.Build(zoo.BuildOptions{Classes: classes, Seed: 3})
+	ts.Check(err)
+	ts.Check(convert.SaveWeights(ts.MkAbs(args[2]), m))
 }
