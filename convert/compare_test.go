@@ -195,6 +195,22 @@ func TestCompareInPlace(t *testing.T) {
 	}
 }
 
+// A mean of numbers that cancel out is held against these.
+func TestCompareCancellation(t *testing.T) {
+	m := newNet(13).x(1, 4).node("a = Neg(x)").node("y = ReduceMean(a)", op.Attr("axes", []int{1})).out("a", "y")
+	in := map[string]*onnx.Tensor{"x": onnx.Of([]int{1, 4}, []float32{1000, -1000, 5, -5})}
+	r := referenceOf(t, m, in, "a", "y")
+	r.Values[1] = onnx.Of([]int{1, 1}, []float32{1e-4})
+	r.Values[1].Name = "y"
+	if got, err := Compare(context.Background(), m, r, CompareOptions{}); err != nil || !got.OK() {
+		t.Errorf("%+v, %v", got, err)
+	}
+	r.Values = r.Values[1:]
+	if got, err := Compare(context.Background(), m, r, CompareOptions{}); err != nil || got.OK() {
+		t.Errorf("nothing says how large the numbers are: %+v, %v", got, err)
+	}
+}
+
 func TestCompareErrors(t *testing.T) {
 	ctx := context.Background()
 	m := smallNet(13)
