@@ -112,11 +112,12 @@ func (p *Program) layers(r inference) []Layer {
 }
 
 // weights counts, for each value, the elements of the floating-point or quantised constants it is made of, passing
-// through nodes that depend on constants only.
+// through nodes that depend on constants only. Scalars are parts of formulas (the bounds of a Clip, the ratio of a Dropout)
+// and no weights.
 func (p *Program) weights() []int {
 	n := make([]int, len(p.names))
 	for i, c := range p.consts {
-		if c != nil && c.Type != onnx.Int64 && c.Type != onnx.Bool && c.Type != onnx.String {
+		if c != nil && len(c.Shape) > 0 && c.Type != onnx.Int64 && c.Type != onnx.Bool && c.Type != onnx.String {
 			n[i] = c.Len()
 		}
 	}
