@@ -249,14 +249,15 @@ func rows(layers []backend.Layer) []row {
 	return out
 }
 
-// scopes splits a layer's name at its slashes. The last part is left out where it only repeats the operator, as in
-// /layer1/layer1.0/conv1/Conv and /layer1/layer1.0/relu_1/Relu. A name without slashes is split at its dots, as PyTorch
-// names modules: layer1.0.conv1.
+// scopes splits a layer's name at its slashes. A name without slashes is split at its dots, as PyTorch names modules:
+// layer1.0.conv1. The last part is left out where it only repeats the operator, as in /layer1/layer1.0/conv1/Conv,
+// /layer1/layer1.0/relu_1/Relu and Conv_0.
 func scopes(l backend.Layer) []string {
-	if !strings.Contains(l.Name, "/") {
-		return strings.Split(l.Name, ".")
+	at := "/"
+	if !strings.Contains(l.Name, at) {
+		at = "."
 	}
-	parts := strings.Split(strings.Trim(l.Name, "/"), "/")
+	parts := strings.Split(strings.Trim(l.Name, at), at)
 	if name, _, _ := strings.Cut(parts[len(parts)-1], "_"); name == l.Op {
 		parts = parts[:len(parts)-1]
 	}
