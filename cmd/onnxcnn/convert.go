@@ -219,7 +219,7 @@ func openSource(c *cli.Context, in string, steps convert.Steps) (*source, error)
 	var format *onnx.FormatError
 	if errors.As(err, &format) {
 		if w, err := convert.ReadWeights(in); err == nil {
-			defer w.Close() //nolint:errcheck // it was only read
+			defer w.Close()
 			return nil, withHint(usagef("%s: %s weights without the network that they belong to", in, w.Format), "name its architecture: --arch resnet50, say; \"onnxcnn zoo list\" shows all")
 		} else if !strings.Contains(err.Error(), "not a file of weights that is known here") {
 			return nil, err
