@@ -106,7 +106,7 @@ func (s *slow) Close() error {
 func TestClose(t *testing.T) {
 	provider := &slow{running: make(chan struct{}), goOn: make(chan struct{})}
 	backend.Register("slow", func(*onnx.Model, backend.Options) (backend.Session, error) { return provider, nil })
-	if !slices.Equal(backend.Providers(), []string{"native", "slow"}) {
+	if !slices.Equal(backend.Providers(), []string{"native", "ort", "slow"}) {
 		t.Errorf("providers: %q", backend.Providers())
 	}
 	s, err := backend.Open(reluModel(), backend.Options{Provider: "slow"})
