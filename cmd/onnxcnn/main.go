@@ -39,6 +39,7 @@ func commands() []*cli.Command {
 		trainCommand(),
 		exportCommand(),
 		evaluateCommand(),
+		reportCommand(),
 		gradcamCommand(),
 		activationsCommand(),
 		benchCommand(),

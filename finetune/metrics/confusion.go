@@ -106,8 +106,8 @@ type Mistake struct {
 	ActualProbability float64 `json:"actual_probability"` // of the right one
 }
 
-// mistakes returns the n wrong predictions with the highest probability.
-func mistakes(p *Predictions, n int) []Mistake {
+// mistakes returns the wrong predictions, those with the highest probability first.
+func mistakes(p *Predictions) []Mistake {
 	all := []Mistake{}
 	for i, label := range p.Labels {
 		got, row := p.Predicted(i), p.Row(i)
@@ -122,6 +122,15 @@ func mistakes(p *Predictions, n int) []Mistake {
 	}
 	slices.SortStableFunc(all, func(a, b Mistake) int {
 		return cmp.Or(cmp.Compare(b.Probability, a.Probability), cmp.Compare(a.ActualProbability, b.ActualProbability))
+	})
+	return all
+}
+
+// Worst returns up to n mistakes, those first whose true class was the least probable: they weigh most in the log loss.
+func (p *Predictions) Worst(n int) []Mistake {
+	all := mistakes(p)
+	slices.SortStableFunc(all, func(a, b Mistake) int {
+		return cmp.Or(cmp.Compare(a.ActualProbability, b.ActualProbability), cmp.Compare(b.Probability, a.Probability))
 	})
 	return all[:min(max(n, 0), len(all))]
 }

@@ -30,13 +30,40 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	},
 }).Parse(pageText))
 
+// Extra is what a page shows beside the evaluation. The zero value adds nothing.
+type Extra struct {
+	History []Epoch        // of the training: the curves
+	Summary string         // the network's table of layers, as text
+	Details map[int]Detail // of mistakes, by Mistake.Sample
+	Worst   []Mistake      // a second list of mistakes, as [Predictions.Worst] gives it
+}
+
+// Detail is what helps to understand a mistake.
+type Detail struct {
+	Map     image.Image // what spoke for the predicted class, over the picture; nil for none
+	MapText string      // what it shows, for those who do not see it
+	Nearest []Neighbour
+}
+
+// Neighbour is an image of the training data that looks to the network like another image.
+type Neighbour struct {
+	Item       features.Item
+	Class      string
+	Similarity float64 // the cosine between the features of both
+}
+
 // page is what the template shows.
 type page struct {
 	*Evaluation
-	Title  string
-	Charts []pageChart
-	Matrix bool // the confusion matrix is shown as a table, too
-	Worst  []pageMistake
+	Title     string
+	Curves    *pageChart
+	Charts    []pageChart
+	Matrix    bool // the confusion matrix is shown as a table, too
+	Confident []pageMistake
+	Worst     []pageMistake
+	Explained bool // mistakes have heat maps
+	Compared  bool // and images of the training data
+	Summary   string
 }
 
 // pageChart is a picture for bright and for dark screens.
@@ -52,15 +79,37 @@ type pageChart struct {
 
 type pageMistake struct {
 	Mistake
-	Image template.URL // "" where the image cannot be read any more
+	Image   template.URL // "" where the image cannot be read any more
+	Map     template.URL
+	MapText string
+	Nearest []pageNeighbour
+}
+
+type pageNeighbour struct {
+	Neighbour
+	Image template.URL
 }
 
 // WritePage writes one HTML page with all numbers, the charts and the most confident mistakes. It needs no other file
 // and no network connection, and follows the reader's preference for bright or dark.
-func (e *Evaluation) WritePage(w io.Writer) error {
-	p := page{Evaluation: e, Title: "Evaluation", Matrix: len(e.Classes) <= 20}
+func (e *Evaluation) WritePage(w io.Writer) error { return e.WritePageWith(w, Extra{}) }
+
+// WritePageWith writes the page of [Evaluation.WritePage] with more on it.
+func (e *Evaluation) WritePageWith(w io.Writer, x Extra) error {
+	p := page{Evaluation: e, Title: "Evaluation", Matrix: len(e.Classes) <= 20, Summary: x.Summary}
 	if e.Model != "" {
 		p.Title = "Evaluation of " + filepath.Base(e.Model)
+	}
+	if len(x.History) > 0 {
+		last := x.History[len(x.History)-1]
+		c, err := newPageChart("Training", fmt.Sprintf("Loss and accuracy over %d epochs: at the end %.4f and %s in training, %.4f and %s in validation.",
+			last.Epoch, last.TrainLoss, percent(last.TrainAcc), last.ValLoss, percent(last.ValAcc)),
+			"Where training goes on getting better and validation does not, the network learns its images by heart.",
+			func(w io.Writer, t *theme) error { return drawCurves(w, t, x.History) })
+		if err != nil {
+			return err
+		}
+		p.Curves = c
 	}
 	for _, c := range []struct {
 		title, text, note string
@@ -73,25 +122,51 @@ func (e *Evaluation) WritePage(w io.Writer) error {
 		{"Calibration", fmt.Sprintf("Reliability diagram: the expected calibration error is %.4f.", e.CalibrationError),
 			"Of predictions with a confidence of 0.8, 80 % should be right: bars above the diagonal mean too little confidence, below too much.", e.drawCalibration},
 	} {
-		chart := pageChart{Title: c.title, Text: c.text, Note: c.note}
-		var err error
-		if chart.Light, chart.Width, chart.Height, err = inline(c.draw, &light); err != nil {
+		chart, err := newPageChart(c.title, c.text, c.note, c.draw)
+		if err != nil {
 			return err
 		}
-		if chart.Dark, _, _, err = inline(c.draw, &dark); err != nil {
-			return err
-		}
-		chart.DarkSet = template.Srcset(chart.Dark)
-		p.Charts = append(p.Charts, chart)
+		p.Charts = append(p.Charts, *chart)
 	}
-	for _, m := range e.Mistakes {
-		worst := pageMistake{Mistake: m}
-		if m.Sample < len(e.Items) {
-			worst.Image = thumbnail(e.Items[m.Sample])
-		}
-		p.Worst = append(p.Worst, worst)
+	p.Confident, p.Worst = e.pageMistakes(e.Mistakes, x.Details), e.pageMistakes(x.Worst, x.Details)
+	for _, d := range x.Details {
+		p.Explained = p.Explained || d.Map != nil
+		p.Compared = p.Compared || len(d.Nearest) > 0
 	}
 	return pageTemplate.Execute(w, p)
+}
+
+func (e *Evaluation) pageMistakes(list []Mistake, details map[int]Detail) []pageMistake {
+	var out []pageMistake
+	for _, m := range list {
+		p := pageMistake{Mistake: m}
+		if m.Sample < len(e.Items) {
+			p.Image = thumbnail(e.Items[m.Sample])
+		}
+		if d, ok := details[m.Sample]; ok {
+			if d.Map != nil {
+				p.Map, p.MapText = inlinePicture(d.Map), d.MapText
+			}
+			for _, n := range d.Nearest {
+				p.Nearest = append(p.Nearest, pageNeighbour{n, thumbnail(n.Item)})
+			}
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+func newPageChart(title, text, note string, draw func(io.Writer, *theme) error) (*pageChart, error) {
+	c := &pageChart{Title: title, Text: text, Note: note}
+	var err error
+	if c.Light, c.Width, c.Height, err = inline(draw, &light); err != nil {
+		return nil, err
+	}
+	if c.Dark, _, _, err = inline(draw, &dark); err != nil {
+		return nil, err
+	}
+	c.DarkSet = template.Srcset(c.Dark)
+	return c, nil
 }
 
 // inline draws a chart into a data URI. Charts have two pixels to one of the page (see dpi), less what points are
@@ -140,8 +215,13 @@ func thumbnail(it features.Item) template.URL {
 		}
 		img.Pix[4*i+3] = 255
 	}
+	return inlinePicture(img)
+}
+
+// inlinePicture encodes a picture into a data URI, "" where that fails.
+func inlinePicture(img image.Image) template.URL {
 	var b bytes.Buffer
-	if w*h <= 64*64 { // too small for what JPEG does to it
+	if size := img.Bounds().Size(); size.X*size.Y <= 64*64 { // too small for what JPEG does to it
 		if png.Encode(&b, img) != nil {
 			return ""
 		}

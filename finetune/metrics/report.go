@@ -126,7 +126,8 @@ func Compute(p Predictions, o Options) (*Report, error) {
 	r.calibrate(&p, o.Bins)
 	r.rankClasses(&p)
 	r.Confused = r.confusedPairs(o.Mistakes)
-	r.Mistakes = mistakes(&p, o.Mistakes)
+	all := mistakes(&p)
+	r.Mistakes = all[:min(max(o.Mistakes, 0), len(all))]
 	return r, nil
 }
 

@@ -62,6 +62,8 @@ var levels = map[string]int{
 	"gradcam":  90,
 	"finetune": 90,
 
+	"gradcam/htmlreport": 92,
+
 	"internal/scenes": 95, // trains a network for tests and pictures
 
 	"cmd/onnxcnn":  100,
