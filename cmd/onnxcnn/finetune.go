@@ -36,9 +36,19 @@ with schedule and --patience anew. --base-lr-scale is the factor for all trained
   onnxcnn finetune resnet50.onnx photos -o quick --head logreg
   onnxcnn finetune resnet50.onnx photos -o run3 --phases head:3,layer4:5@1e-4 --mixup 0.2 --time 20m
   onnxcnn finetune resnet50.onnx photos -o run2 --unfreeze-from layer4 --lr 1e-4 --schedule cosine --epochs 20 --patience 5`,
-		Flags:  engineFlags(append(imageSizeFlags(), finetuneFlags()...)...),
+		Flags:  baseProvider(engineFlags(append(imageSizeFlags(), finetuneFlags()...)...)),
 		Action: finetuneRun,
 	}
+}
+
+// baseProvider gives --provider its other name: what is trained runs natively, whatever computes the frozen layers.
+func baseProvider(flags []cli.Flag) []cli.Flag {
+	for _, f := range flags {
+		if s, ok := f.(*cli.StringFlag); ok && s.Name == "provider" {
+			s.Aliases = []string{"base-provider"}
+		}
+	}
+	return flags
 }
 
 func finetuneRun(c *cli.Context) error {

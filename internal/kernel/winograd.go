@@ -38,7 +38,8 @@ func WinogradFilter(u *[WinogradPoints]float32, w []float32) {
 func (t *Table) WinogradInput(dst []float32, step int, src []float32, ld, n int, tmp []float32) {
 	if n > 0 {
 		tiles := (n + WinogradGroup - 1) / WinogradGroup * WinogradGroup
-		_, _, _ = dst[(WinogradPoints-1)*step+tiles-1], src[(WinogradInputs-1)*ld+WinogradTile*tiles+7], tmp[WinogradTmp-1]
+		// Slices and not elements, which another worker may be writing.
+		_, _, _ = dst[(WinogradPoints-1)*step+tiles:], src[(WinogradInputs-1)*ld+WinogradTile*tiles+8:], tmp[WinogradTmp:]
 		t.winogradInput(&dst[0], step, &src[0], ld, n, &tmp[0])
 	}
 }

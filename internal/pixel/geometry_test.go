@@ -152,6 +152,9 @@ func TestCropEqualsResizeThenCut(t *testing.T) {
 	}
 }
 
+// raceDetector says that the test runs under the race detector, which empties pools at random.
+var raceDetector bool
+
 // Rendering needs no memory of its own once the pools are warm.
 func TestRenderAllocates(t *testing.T) {
 	img := FromImage(image.NewYCbCr(image.Rect(0, 0, 500, 375), image.YCbCrSubsampleRatio420))
@@ -163,7 +166,7 @@ func TestRenderAllocates(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	if n > 5 {
+	if n > 5 && !raceDetector {
 		t.Errorf("%v allocations an image", n)
 	}
 }
