@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
 // window holds the attributes that convolutions and pools share. Lists are nil where the node does not give them.
@@ -128,4 +130,29 @@ func (w window) resolve(spatial, kernel []int) (out, padBegin, padEnd []int, err
 		}
 	}
 	return out, padBegin, padEnd, nil
+}
+
+// Window is how a convolution or pool slides over its spatial axes.
+type Window struct {
+	Kernel, Stride, Dilation []int
+	Pad                      []int // before each axis
+}
+
+// WindowOf returns the window of a Conv or pool node for an input of that spatial size. kernel is the weight's spatial
+// size; nil takes the node's kernel_shape. Padding that the node leaves to its executor (auto_pad) is worked out.
+func WindowOf(n *onnx.Node, opset int, spatial, kernel []int) (Window, error) {
+	s := &Spec{Node: n, Opset: opset, used: map[string]bool{}}
+	w := s.window()
+	if err := errors.Join(s.errs...); err != nil {
+		return Window{}, err
+	}
+	if kernel == nil {
+		kernel = w.kernel
+	}
+	_, begin, _, err := w.resolve(spatial, kernel)
+	if err != nil {
+		return Window{}, err
+	}
+	strides, dilations := w.steps(len(kernel))
+	return Window{Kernel: kernel, Stride: strides, Dilation: dilations, Pad: begin}, nil
 }
