@@ -67,7 +67,7 @@ func Fields(m *onnx.Model, shapes map[string][]int) ([]ReceptiveField, error) {
 	}
 	f := &fieldWalk{opset: m.OpsetVersion(""), values: values, seen: map[string]*sight{}}
 	h := 2
-	if shape[1] > 4 && shape[3] <= 4 { // no image has that many channels: they are last
+	if lastChannels(shape) {
 		h = 1
 	}
 	f.seen[in.Name] = &sight{axes: [2]span{{dim: h, jump: 1}, {dim: h + 1, jump: 1}}}
