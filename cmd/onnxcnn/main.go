@@ -43,6 +43,7 @@ func commands() []*cli.Command {
 		gradcamCommand(),
 		activationsCommand(),
 		receptiveFieldCommand(),
+		kernelCommand(),
 		benchCommand(),
 		zooCommand(),
 	}

@@ -195,7 +195,5 @@ func fieldGround(path string, size [2]int) (image.Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	r, _ := zoo.RecipeByName("unit")
-	img, _, err := r.WithSize(h, w).Image(p, zoo.Augment{}, 0)
-	return img, err
+	return resizedPicture(p, h, w)
 }
