@@ -42,6 +42,7 @@ func commands() []*cli.Command {
 		reportCommand(),
 		gradcamCommand(),
 		activationsCommand(),
+		filtersCommand(),
 		receptiveFieldCommand(),
 		kernelCommand(),
 		benchCommand(),
