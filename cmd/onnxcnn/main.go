@@ -34,6 +34,7 @@ func commands() []*cli.Command {
 		predictCommand(),
 		extractFeaturesCommand(),
 		doctorCommand(),
+		plotFeaturesCommand(),
 		augmentCommand(),
 		finetuneCommand(),
 		trainCommand(),

@@ -58,6 +58,7 @@ var levels = map[string]int{
 
 	"finetune/metrics": 85,
 	"features/doctor":  85,
+	"features/embed":   85,
 
 	"gradcam":  90,
 	"finetune": 90,
