@@ -354,6 +354,7 @@ func TestKilled(t *testing.T) {
 		t.Errorf("requests for %q, want %q", got, want)
 	}
 	opened(t, p)
+	t.Log("figure: zoo pull: killed after 500,000 bytes; the next one asked for the rest and the checksum held")
 }
 
 // The proxy variables are heeded. (Go reads them once a process, and never uses a proxy for this machine itself.)

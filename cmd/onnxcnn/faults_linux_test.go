@@ -127,6 +127,7 @@ var writers = []struct {
 	{"extract-features parquet", []string{"extract-features", "net.onnx", "pictures", "-o", "OUT"}, "features.parquet"},
 	{"extract-features safetensors", []string{"extract-features", "net.onnx", "pictures", "--pool", "none", "-o", "OUT"}, "features.safetensors"},
 	{"augment", []string{"augment", "pictures", "--images", "2", "-o", "OUT"}, "grid.png"},
+	{"convert", []string{"convert", "net.onnx", "OUT", "--opset", "13"}, "converted.onnx"},
 	{"gradcam", []string{"gradcam", "net.onnx", "pictures/val", "-o", "OUT"}, "map.png"},
 }
 
