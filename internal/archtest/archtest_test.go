@@ -17,6 +17,7 @@ const module = "github.com/onnxcnn/onnxcnn"
 // A new package must be placed here: as low as what it imports lets it be. ARCHITECTURE.md says what each is for.
 var levels = map[string]int{
 	"internal/cpu":        0,
+	"internal/bigmem":     0,
 	"internal/filemap":    0,
 	"internal/near":       0,
 	"internal/pickle":     0,

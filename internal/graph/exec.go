@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"unsafe"
 
+	"github.com/onnxcnn/onnxcnn/internal/bigmem"
 	"github.com/onnxcnn/onnxcnn/internal/op"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
@@ -131,7 +133,8 @@ func (p *Program) workspace(size int) *workspace {
 		ws = &workspace{rt: op.Runtime{Pool: p.pool, Limit: p.limit}}
 	}
 	if len(ws.arena) < size {
-		ws.arena = onnx.New(onnx.Uint8, size).Raw
+		words := bigmem.Make[uint64]((size + 7) / 8)
+		ws.arena = unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(words))), size)
 	}
 	return ws
 }

@@ -108,17 +108,21 @@ type Epilogue struct {
 type Multiplier struct {
 	table *Table
 	tile  Tile
-	c     []float32 // a tile that does not fit into the output
-	res   []float32 // what is added to it
-	bias  []float32 // its row bias, then its column bias
+	c     []float32 // tiles that do not fit into the output
+	res   []float32 // what is added to them
+	bias  []float32 // their row bias, then their column bias
 }
+
+// edgePanels is how many tiles that do not fit into the output are computed at a time.
+const edgePanels = 8
 
 // NewMultiplier returns a multiplier of this table's kernels.
 func (t *Table) NewMultiplier() *Multiplier {
 	m := &Multiplier{table: t}
-	buf := make([]float32, 2*t.MR*t.NR+t.MR+t.NR)
-	m.c, buf = buf[:t.MR*t.NR], buf[t.MR*t.NR:]
-	m.res, m.bias = buf[:t.MR*t.NR], buf[t.MR*t.NR:]
+	rows := edgePanels * t.MR
+	buf := make([]float32, 2*rows*t.NR+rows+t.NR)
+	m.c, buf = buf[:rows*t.NR], buf[rows*t.NR:]
+	m.res, m.bias = buf[:rows*t.NR], buf[rows*t.NR:]
 	return m
 }
 
@@ -144,38 +148,45 @@ func (m *Multiplier) Multiply(a *PackedA, block, panelLo, panelHi int, b []float
 	if l, h, ok := ep.Act.Limits(); ok && last && ep.Act.Kind != Identity {
 		m.tile.Lo, m.tile.Hi, m.tile.Clamp = l, h, 1
 	}
+	apart := ep.Act.Kind != Identity && m.tile.Clamp == 0 // a function of its own, faster on one long run
+	step := nPanels * tileSize
+	// start makes panel p of A and column j the first tile.
+	start := func(p, j int) {
+		m.tile.A = a.panel(p, lo, hi)
+		m.tile.Acc = nil
+		if block > 0 {
+			m.tile.Acc, m.tile.AccStep = &acc[(p-panelLo)*step+j*tileSize], step
+		}
+	}
 	for p0 := panelLo; p0 < panelHi; p0 += perL2 {
 		p1 := min(p0+perL2, panelHi)
 		for j := range nPanels {
 			q := col + j*t.NR
 			width := min(t.NR, cols-j*t.NR)
-			image, at := q/out.Cols, q%out.Cols
-			all := t.pick(t.MR, width)
 			m.tile.B = nil
 			if kc > 0 {
 				m.tile.B = &b[j*kc*t.NR]
 			}
-			for p := p0; p < p1; p++ {
-				rows, run := t.MR, all
-				if left := a.Rows - p*t.MR; left < rows {
-					rows, run = left, t.pick(left, width)
+			p := p0
+			switch {
+			case !last:
+				start(p, j)
+				m.tile.C, m.tile.LDC, m.tile.CStep = &acc[(p-panelLo)*step+j*tileSize], t.NR, step
+				m.tile.RowBias, m.tile.ColBias, m.tile.Res = nil, nil, nil
+				m.tile.Panels = p1 - p
+				t.pick(t.MR, width)(&m.tile)
+				p = p1
+			case !apart && width == t.NR && q%out.Cols+width <= out.Cols:
+				if n := min(p1, a.Rows/t.MR) - p; n > 0 {
+					start(p, j)
+					m.whole(p*t.MR, n, q, out, ep)
+					p += n
 				}
-				m.tile.A = a.panel(p, lo, hi)
-				m.tile.Acc = nil
-				if block > 0 {
-					m.tile.Acc = &acc[((p-panelLo)*nPanels+j)*tileSize]
-				}
-				if !last {
-					m.tile.C, m.tile.LDC = &acc[((p-panelLo)*nPanels+j)*tileSize], t.NR
-					m.tile.RowBias, m.tile.ColBias, m.tile.Res = nil, nil, nil
-					run(&m.tile)
-					continue
-				}
-				if rows == t.MR && width == t.NR && at+width <= out.Cols {
-					m.whole(run, p*t.MR, q, image*out.Image+at, out, ep)
-				} else {
-					m.edge(run, p*t.MR, rows, q, width, out, ep)
-				}
+			}
+			for ; p < p1; p += edgePanels {
+				start(p, j)
+				n := min(edgePanels, p1-p)
+				m.edge(p*t.MR, min(n*t.MR, a.Rows-p*t.MR), n, q, width, out, ep)
 			}
 		}
 	}
@@ -191,19 +202,16 @@ func (t *Table) pick(rows, cols int) func(*Tile) {
 	return t.tiles[len(t.tiles)-1].run
 }
 
-// whole finishes a tile that lies in the output as a whole, its first element at offset off.
-func (m *Multiplier) whole(run func(*Tile), row, col, off int, out *Output, ep *Epilogue) {
+// whole finishes n tiles from a row on that lie in the output as a whole.
+func (m *Multiplier) whole(row, n, col int, out *Output, ep *Epilogue) {
 	t := m.table
-	off += row * out.LD
-	_ = out.C[off+(t.MR-1)*out.LD+t.NR-1]
-	m.tile.C, m.tile.LDC = &out.C[off], out.LD
-	apart := m.tile.Clamp == 0 && ep.Act.Kind != Identity // the activation is a function of its own, faster on one long run
-	if apart {
-		m.tile.C, m.tile.LDC = &m.c[0], t.NR
-	}
+	rows := n * t.MR
+	off := col/out.Cols*out.Image + col%out.Cols + row*out.LD
+	_ = out.C[off+(rows-1)*out.LD+t.NR-1]
+	m.tile.C, m.tile.LDC, m.tile.CStep = &out.C[off], out.LD, t.MR*out.LD
 	m.tile.RowBias, m.tile.ColBias, m.tile.Res = nil, nil, nil
 	if ep.RowBias != nil {
-		_ = ep.RowBias[row+t.MR-1]
+		_ = ep.RowBias[row+rows-1]
 		m.tile.RowBias = &ep.RowBias[row]
 	}
 	if ep.ColBias != nil {
@@ -211,45 +219,41 @@ func (m *Multiplier) whole(run func(*Tile), row, col, off int, out *Output, ep *
 		m.tile.ColBias = &ep.ColBias[col]
 	}
 	if out.Res != nil {
-		_ = out.Res[off+(t.MR-1)*out.LD+t.NR-1]
-		m.tile.Res, m.tile.LDRes = &out.Res[off], out.LD
+		_ = out.Res[off+(rows-1)*out.LD+t.NR-1]
+		m.tile.Res, m.tile.LDRes, m.tile.ResStep = &out.Res[off], out.LD, t.MR*out.LD
 	}
-	run(&m.tile)
-	if apart {
-		t.Apply(ep.Act, m.c)
-		t.copyRows(&out.C[off], &m.c[0], out.LD, t.NR, t.MR, t.NR)
-	}
+	m.tile.Panels = n
+	t.pick(t.MR, t.NR)(&m.tile)
 }
 
-// edge finishes a tile that lacks rows or columns, or whose columns lie in several images, through a tile of its own.
-func (m *Multiplier) edge(run func(*Tile), row, rows, col, cols int, out *Output, ep *Epilogue) {
+// edge finishes up to edgePanels tiles of which the last may lack rows, which all may lack columns, or whose columns lie
+// in several images, through tiles of its own.
+func (m *Multiplier) edge(row, rows, n, col, cols int, out *Output, ep *Epilogue) {
 	t := m.table
-	m.tile.C, m.tile.LDC = &m.c[0], t.NR
+	m.tile.C, m.tile.LDC, m.tile.CStep = &m.c[0], t.NR, t.MR*t.NR
 	m.tile.RowBias, m.tile.ColBias, m.tile.Res = nil, nil, nil
 	if ep.RowBias != nil {
-		copy(m.bias[:t.MR], ep.RowBias[row:][:rows])
+		copy(m.bias, ep.RowBias[row:][:rows])
 		m.tile.RowBias = &m.bias[0]
 	}
 	if ep.ColBias != nil {
-		copy(m.bias[t.MR:], ep.ColBias[col:][:cols])
-		m.tile.ColBias = &m.bias[t.MR]
+		columns := m.bias[edgePanels*t.MR:]
+		copy(columns, ep.ColBias[col:][:cols])
+		m.tile.ColBias = &columns[0]
 	}
 	if out.Res != nil {
 		m.eachRun(col, cols, out, func(lane, n, off int) {
-			for i := range rows {
-				copy(m.res[i*t.NR+lane:][:n], out.Res[off+(row+i)*out.LD:])
-			}
+			t.CopyRows(m.res[lane:], t.NR, out.Res[off+row*out.LD:], out.LD, rows, n)
 		})
-		m.tile.Res, m.tile.LDRes = &m.res[0], t.NR
+		m.tile.Res, m.tile.LDRes, m.tile.ResStep = &m.res[0], t.NR, t.MR*t.NR
 	}
-	run(&m.tile)
+	m.tile.Panels = n
+	t.pick(min(rows, t.MR), cols)(&m.tile)
 	if m.tile.Clamp == 0 && ep.Act.Kind != Identity {
 		t.Apply(ep.Act, m.c[:rows*t.NR]) // what lies between the columns too: longer runs are faster
 	}
 	m.eachRun(col, cols, out, func(lane, n, off int) {
-		for i := range rows {
-			copy(out.C[off+(row+i)*out.LD:][:n], m.c[i*t.NR+lane:])
-		}
+		t.CopyRows(out.C[off+row*out.LD:], out.LD, m.c[lane:], t.NR, rows, n)
 	})
 }
 

@@ -58,6 +58,8 @@ func TestLayout(t *testing.T) {
 		{"Tile.RowBias", unsafe.Offsetof(x.RowBias), 48}, {"Tile.ColBias", unsafe.Offsetof(x.ColBias), 56},
 		{"Tile.Res", unsafe.Offsetof(x.Res), 64}, {"Tile.LDRes", unsafe.Offsetof(x.LDRes), 72},
 		{"Tile.Clamp", unsafe.Offsetof(x.Clamp), 80}, {"Tile.Lo", unsafe.Offsetof(x.Lo), 88}, {"Tile.Hi", unsafe.Offsetof(x.Hi), 92},
+		{"Tile.Panels", unsafe.Offsetof(x.Panels), 96}, {"Tile.CStep", unsafe.Offsetof(x.CStep), 104},
+		{"Tile.AccStep", unsafe.Offsetof(x.AccStep), 112}, {"Tile.ResStep", unsafe.Offsetof(x.ResStep), 120},
 		{"Lanes.DstStep", unsafe.Offsetof(l.DstStep), 8}, {"Lanes.Src", unsafe.Offsetof(l.Src), 16},
 		{"Lanes.Base", unsafe.Offsetof(l.Base), 24}, {"Lanes.SrcStep", unsafe.Offsetof(l.SrcStep), 32},
 		{"Lanes.Rows", unsafe.Offsetof(l.Rows), 40}, {"Lanes.Runs", unsafe.Offsetof(l.Runs), 48},
@@ -86,39 +88,45 @@ func TestTiles(t *testing.T) {
 		for _, kernel := range table.tiles {
 			rows, cols := kernel.rows, kernel.cols
 			for _, k := range []int{0, 1, 3, 4, 5, 8, 37} {
-				for flags := range 32 {
+				for flags := range 64 {
 					atEnd := flags%2 == 0
-					a := guardedRandom(t, r, max(k*mr, 1), atEnd)
+					panels := 1 + flags>>5*2
+					a := guardedRandom(t, r, max(panels*k*mr, 1), atEnd)
 					b := guardedRandom(t, r, max(k*nr, 1), atEnd)
 					ldc, ldr := cols+r.IntN(3), cols+r.IntN(3)
-					c := guarded(t, (rows-1)*ldc+cols, atEnd)
+					cStep, accStep, resStep := rows*ldc+r.IntN(3), rows*nr+r.IntN(3), rows*ldr+r.IntN(3)
+					c := guarded(t, (panels-1)*cStep+(rows-1)*ldc+cols, atEnd)
 					for i := range c {
 						c[i] = nan
 					}
-					x := Tile{K: k, A: &a[0], B: &b[0], C: &c[0], LDC: ldc}
-					want := make([]float64, rows*cols)
+					x := Tile{K: k, A: &a[0], B: &b[0], C: &c[0], LDC: ldc, Panels: panels, CStep: cStep, AccStep: accStep, ResStep: resStep}
+					want := make([]float64, panels*rows*cols)
+					at := func(i int) (panel, row, col int) { return i / (rows * cols), i / cols % rows, i % cols }
 					for i := range want {
+						p, row, col := at(i)
 						for l := range k {
-							want[i] += float64(a[l*mr+i/cols]) * float64(b[l*nr+i%cols])
+							want[i] += float64(a[(p*k+l)*mr+row]) * float64(b[l*nr+col])
 						}
 					}
-					add := func(v []float32, row, col int) *float32 {
+					add := func(panelStep, rowStep, colStep int) *float32 {
+						v := guardedRandom(t, r, (panels-1)*panelStep+(rows-1)*rowStep+(cols-1)*colStep+1, atEnd)
 						for i := range want {
-							want[i] += float64(v[i/cols*row+i%cols*col])
+							p, row, col := at(i)
+							want[i] += float64(v[p*panelStep+row*rowStep+col*colStep])
 						}
 						return &v[0]
 					}
 					if flags&1 != 0 {
-						x.Acc = add(guardedRandom(t, r, (rows-1)*nr+cols, atEnd), nr, 1)
+						x.Acc = add(accStep, nr, 1)
 					}
 					if flags&2 != 0 {
-						x.RowBias = add(guardedRandom(t, r, rows, atEnd), 1, 0)
+						x.RowBias = add(mr, 1, 0)
 					}
 					if flags&4 != 0 {
-						x.ColBias = add(guardedRandom(t, r, cols, atEnd), 0, 1)
+						x.ColBias = add(0, 0, 1)
 					}
 					if flags&8 != 0 {
-						x.Res, x.LDRes = add(guardedRandom(t, r, (rows-1)*ldr+cols, atEnd), ldr, 1), ldr
+						x.Res, x.LDRes = add(resStep, ldr, 1), ldr
 					}
 					if flags&16 != 0 {
 						x.Clamp, x.Lo, x.Hi = 1, -0.5, 0.75
@@ -127,16 +135,17 @@ func TestTiles(t *testing.T) {
 						}
 					}
 					kernel.run(&x)
-					for i := range c {
-						row, col := i/ldc, i%ldc
-						if col >= cols {
-							if c[i] == c[i] {
-								t.Fatalf("%dx%d, k %d, flags %b: wrote behind row %d", rows, cols, k, flags, row)
-							}
-							continue
+					for i, w := range want {
+						p, row, col := at(i)
+						got := &c[p*cStep+row*ldc+col]
+						if !near(*got, float32(w), float32(k+4)) {
+							t.Fatalf("%dx%d, k %d, flags %b, panel %d: (%d,%d) is %v, want %v", rows, cols, k, flags, p, row, col, *got, w)
 						}
-						if w := float32(want[row*cols+col]); !near(c[i], w, float32(k+4)) {
-							t.Fatalf("%dx%d, k %d, flags %b: (%d,%d) is %v, want %v", rows, cols, k, flags, row, col, c[i], w)
+						*got = nan
+					}
+					for i, v := range c {
+						if v == v {
+							t.Fatalf("%dx%d, k %d, flags %b: wrote element %d, which belongs to no tile", rows, cols, k, flags, i)
 						}
 					}
 				}
@@ -154,7 +163,7 @@ func TestTileClampNaN(t *testing.T) {
 		}
 		b[0], b[1], b[2] = nan, inf, -inf
 		c := make([]float32, table.MR*table.NR)
-		table.pick(table.MR, table.NR)(&Tile{K: 1, A: &a[0], B: &b[0], C: &c[0], LDC: table.NR, Clamp: 1, Lo: 0, Hi: inf})
+		table.pick(table.MR, table.NR)(&Tile{K: 1, A: &a[0], B: &b[0], C: &c[0], LDC: table.NR, Clamp: 1, Lo: 0, Hi: inf, Panels: 1})
 		for i := range table.MR {
 			if row := c[i*table.NR:]; row[0] == row[0] || row[1] != inf || row[2] != 0 {
 				t.Fatalf("row %d: %v, want NaN, +Inf, 0", i, row[:3])

@@ -7,7 +7,7 @@ import "github.com/onnxcnn/onnxcnn/internal/cpu"
 // native returns the kernels in assembly. Whether the machine can run them is for [cpu.Supported] to say.
 func native() []*Table {
 	avx2 := &Table{
-		ISA: cpu.AVX2, MR: 6, NR: 16, blockK: 320,
+		ISA: cpu.AVX2, MR: 6, NR: 16, blockK: 256,
 		tiles: []tileKernel{
 			{2, 8, avx2Tile2x8}, {2, 16, avx2Tile2x16},
 			{4, 8, avx2Tile4x8}, {4, 16, avx2Tile4x16},

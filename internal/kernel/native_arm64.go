@@ -12,7 +12,7 @@ import (
 func native() []*Table {
 	return []*Table{{
 		ISA: cpu.NEON, MR: 6, NR: 16, blockK: 320,
-		tiles:     []tileKernel{{6, 16, neonTile6x16}},
+		tiles:     []tileKernel{{6, 16, func(t *Tile) { t.each(6, neonTile6x16) }}},
 		copyPanel: copyPanel16,
 		packLanes: func(l *Lanes) { packLanesGo(l, 16) },
 		packTable: func(l *Lanes) { packLanesGo(l, 16) },
@@ -98,7 +98,7 @@ func copyPanel16(dst, src *float32, ld, k int) {
 	}
 }
 
-// neonTile6x16 is the microkernel.
+// neonTile6x16 is the microkernel for one panel.
 //
 //go:noescape
 func neonTile6x16(t *Tile)

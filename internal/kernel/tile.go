@@ -6,8 +6,9 @@ import "unsafe"
 //
 //	C = clamp(Acc + A·B + RowBias + ColBias + Res)
 //
-// for a tile of MR rows and NR columns (or fewer, for the narrower variants), where every summand but A·B may be absent.
-// Assembly relies on the order and sizes of the fields.
+// for a tile of MR rows and NR columns (or fewer, for the narrower variants), where every summand but A·B may be absent,
+// and then the same for the tiles below, with the panels of A that follow. Assembly relies on the order and sizes of the
+// fields. A microkernel may change them.
 type Tile struct {
 	K       int      // length of the sums
 	A       *float32 // K times the MR values of a column
@@ -21,6 +22,28 @@ type Tile struct {
 	LDRes   int      // elements between rows of Res
 	Clamp   int      // not 0: limit the result to Lo..Hi
 	Lo, Hi  float32
+	Panels  int // how many tiles, one below the other; at least 1
+	CStep   int // elements between tiles of C
+	AccStep int // elements between tiles of Acc
+	ResStep int // elements between tiles of Res
+}
+
+// each runs a microkernel that knows one panel for all of t; rows is that of a panel.
+func (t *Tile) each(rows int, run func(*Tile)) {
+	run(t)
+	for ; t.Panels > 1; t.Panels-- {
+		t.A, t.C = at(t.A, t.K*rows), at(t.C, t.CStep)
+		if t.Acc != nil {
+			t.Acc = at(t.Acc, t.AccStep)
+		}
+		if t.RowBias != nil {
+			t.RowBias = at(t.RowBias, rows)
+		}
+		if t.Res != nil {
+			t.Res = at(t.Res, t.ResStep)
+		}
+		run(t)
+	}
 }
 
 // at returns the i-th element after p.
@@ -32,7 +55,9 @@ func at(p *float32, i int) *float32 {
 const genericMR, genericNR = 4, 4
 
 // genericTile is the portable microkernel.
-func genericTile(t *Tile) {
+func genericTile(t *Tile) { t.each(genericMR, genericPanel) }
+
+func genericPanel(t *Tile) {
 	var c00, c01, c02, c03 float32
 	var c10, c11, c12, c13 float32
 	var c20, c21, c22, c23 float32

@@ -3,6 +3,7 @@ package op
 import (
 	"fmt"
 
+	"github.com/onnxcnn/onnxcnn/internal/bigmem"
 	"github.com/onnxcnn/onnxcnn/internal/conv"
 	"github.com/onnxcnn/onnxcnn/internal/kernel"
 	"github.com/onnxcnn/onnxcnn/onnx"
@@ -104,7 +105,7 @@ func (c *convolution) Prepare(consts []*onnx.Tensor) (Op, error) {
 		return nil, fmt.Errorf("weight %v: %d output channels are not divisible by group %d", w.Shape, w.Shape[0], c.group)
 	}
 	p := *c
-	p.filter = c.pack(func(n int) []float32 { return make([]float32, n) }, true, w)
+	p.filter = c.pack(bigmem.Make[float32], true, w)
 	p.filter.Pack(nil)
 	return &p, nil
 }

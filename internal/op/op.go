@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"sort"
 
+	"github.com/onnxcnn/onnxcnn/internal/bigmem"
 	"github.com/onnxcnn/onnxcnn/internal/par"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
@@ -114,7 +115,7 @@ func (rt *Runtime) Scratch(n int) []float32 {
 	}
 	s := rt.scratch[rt.taken]
 	if cap(s) < n {
-		s = make([]float32, n)
+		s = bigmem.Make[float32](n)
 		rt.scratch[rt.taken] = s
 	}
 	rt.taken++

@@ -22,6 +22,10 @@ const (
 	tileClamp   = 80
 	tileLo      = 88
 	tileHi      = 92
+	tilePanels  = 96
+	tileCStep   = 104
+	tileAccStep = 112
+	tileResStep = 120
 )
 
 const (
@@ -51,21 +55,29 @@ func (g *generator) tile(rows, vecs int) {
 		g.MOVQ(operand.Mem{Base: t, Disp: off}, r)
 		return r
 	}
-	// What is added at the end is on its way while the sums are made.
-	added, apart := field(tileRes), field(tileLDRes)
-	g.TESTQ(added, added)
-	g.JZ(operand.LabelRef("asked"))
-	for r := range rows {
-		for i := 0; i < vecs*g.bytes(); i += cacheLine {
-			g.PREFETCHT0(operand.Mem{Base: added, Disp: i})
-		}
-		g.PREFETCHT0(operand.Mem{Base: added, Disp: vecs*g.bytes() - 4})
-		if r+1 < rows {
-			g.LEAQ(operand.Mem{Base: added, Index: apart, Scale: 4}, added)
+	a, c, panels := field(tileA), field(tileC), field(tilePanels)
+	acc, bias, res := field(tileAcc), field(tileRowBias), field(tileRes)
+	ask := func(p, ld reg.GPVirtual) {
+		at := g.GP64()
+		g.MOVQ(p, at)
+		for r := range rows {
+			for i := 0; i < vecs*g.bytes(); i += cacheLine {
+				g.PREFETCHT0(operand.Mem{Base: at, Disp: i})
+			}
+			g.PREFETCHT0(operand.Mem{Base: at, Disp: vecs*g.bytes() - 4})
+			if r+1 < rows {
+				g.LEAQ(operand.Mem{Base: at, Index: ld, Scale: 4}, at)
+			}
 		}
 	}
+	g.Label("panel")
+	// What is added at the end, and where the sums go, is on its way while they are made.
+	ask(c, field(tileLDC))
+	g.TESTQ(res, res)
+	g.JZ(operand.LabelRef("asked"))
+	ask(res, field(tileLDRes))
 	g.Label("asked")
-	k, a, b := field(tileK), field(tileA), field(tileB)
+	k, b := field(tileK), field(tileB)
 
 	sums := make([][]reg.VecVirtual, rows)
 	for i := range sums {
@@ -113,40 +125,47 @@ func (g *generator) tile(rows, vecs int) {
 	g.Label("finish")
 
 	// optional runs f where a pointer is not nil.
-	optional := func(label string, off int, f func(p reg.GPVirtual)) {
-		p := field(off)
+	optional := func(label string, p reg.GPVirtual, f func()) {
 		g.TESTQ(p, p)
 		g.JZ(operand.LabelRef(label))
-		f(p)
+		f()
 		g.Label(label)
 	}
-	optional("noAcc", tileAcc, func(p reg.GPVirtual) {
+	// forward moves p by a number of elements that the tile says.
+	forward := func(p reg.GPVirtual, off int) {
+		g.LEAQ(operand.Mem{Base: p, Index: field(off), Scale: 4}, p)
+	}
+	optional("noAcc", acc, func() {
 		for r := range sums {
 			for v, s := range sums[r] {
-				g.VADDPS(operand.Mem{Base: p, Disp: r*g.nr*4 + v*g.bytes()}, s, s)
+				g.VADDPS(operand.Mem{Base: acc, Disp: r*g.nr*4 + v*g.bytes()}, s, s)
 			}
 		}
+		forward(acc, tileAccStep)
 	})
-	optional("noRowBias", tileRowBias, func(p reg.GPVirtual) {
+	optional("noRowBias", bias, func() {
 		x := g.vec()
 		for r := range sums {
-			g.VBROADCASTSS(operand.Mem{Base: p, Disp: r * 4}, x)
+			g.VBROADCASTSS(operand.Mem{Base: bias, Disp: r * 4}, x)
 			for _, s := range sums[r] {
 				g.VADDPS(x, s, s)
 			}
 		}
+		g.ADDQ(operand.U8(g.mr*4), bias)
 	})
-	optional("noColBias", tileColBias, func(p reg.GPVirtual) {
+	columns := field(tileColBias)
+	optional("noColBias", columns, func() {
 		x := g.vec()
 		for v := range vecs {
-			g.VMOVUPS(operand.Mem{Base: p, Disp: v * g.bytes()}, x)
+			g.VMOVUPS(operand.Mem{Base: columns, Disp: v * g.bytes()}, x)
 			for r := range sums {
 				g.VADDPS(x, sums[r][v], sums[r][v])
 			}
 		}
 	})
-	optional("noRes", tileRes, func(p reg.GPVirtual) {
-		ld := field(tileLDRes)
+	optional("noRes", res, func() {
+		p, ld := g.GP64(), field(tileLDRes)
+		g.MOVQ(res, p)
 		for r := range sums {
 			for v, s := range sums[r] {
 				g.VADDPS(operand.Mem{Base: p, Disp: v * g.bytes()}, s, s)
@@ -155,8 +174,10 @@ func (g *generator) tile(rows, vecs int) {
 				g.LEAQ(operand.Mem{Base: p, Index: ld, Scale: 4}, p)
 			}
 		}
+		forward(res, tileResStep)
 	})
-	optional("noClamp", tileClamp, func(reg.GPVirtual) {
+	clamp := field(tileClamp)
+	optional("noClamp", clamp, func() {
 		x := g.vec()
 		g.VBROADCASTSS(operand.Mem{Base: t, Disp: tileLo}, x)
 		for r := range sums {
@@ -171,15 +192,19 @@ func (g *generator) tile(rows, vecs int) {
 			}
 		}
 	})
-	c, ld := field(tileC), field(tileLDC)
+	p, ld := g.GP64(), field(tileLDC)
+	g.MOVQ(c, p)
 	for r := range sums {
 		for v, s := range sums[r] {
-			g.VMOVUPS(s, operand.Mem{Base: c, Disp: v * g.bytes()})
+			g.VMOVUPS(s, operand.Mem{Base: p, Disp: v * g.bytes()})
 		}
 		if r+1 < rows {
-			g.LEAQ(operand.Mem{Base: c, Index: ld, Scale: 4}, c)
+			g.LEAQ(operand.Mem{Base: p, Index: ld, Scale: 4}, p)
 		}
 	}
+	forward(c, tileCStep)
+	g.DECQ(panels)
+	g.JNZ(operand.LabelRef("panel"))
 	g.VZEROUPPER()
 	g.RET()
 }

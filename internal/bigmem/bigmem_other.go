@@ -1,0 +1,6 @@
+//go:build !linux
+
+package bigmem
+
+// advise does nothing: the system decides by itself.
+func advise(start, size uintptr) {}
