@@ -256,6 +256,14 @@ func TestCompareProviders(t *testing.T) {
 		if err != nil || !got.OK() || len(got.Layers) != len(m.Graph.Nodes) {
 			t.Errorf("%+v, %v", got, err)
 		}
+		half, _, err := Float16(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got16, err := CompareProviders(context.Background(), half, randomInputs(m, 2), "ort", CompareOptions{})
+		if err != nil || !got16.OK() || len(got16.Layers) < len(m.Graph.Nodes) {
+			t.Errorf("half precision: %+v, %v", got16, err)
+		}
 		if l := got.Layers[0]; l.Index != 0 || l.Op != "Conv" || l.Largest == 0 || l.Tolerance == 0 {
 			t.Errorf("%+v", l)
 		}

@@ -15,6 +15,8 @@ import (
 	ortlib "github.com/yalue/onnxruntime_go"
 
 	"github.com/onnxcnn/onnxcnn/backend"
+	"github.com/onnxcnn/onnxcnn/internal/graph"
+	"github.com/onnxcnn/onnxcnn/internal/op"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -56,6 +58,7 @@ type session struct {
 	sess    *ortlib.DynamicAdvancedSession
 	inputs  []*onnx.Value
 	outputs []*onnx.Value
+	made    []*onnx.Value // what ONNX Runtime computes of outputs: those in half precision as float32
 
 	known shapes
 }
@@ -74,12 +77,13 @@ func open(m *onnx.Model, o backend.Options) (backend.Session, error) {
 	}
 	s.inputs = m.Graph.RequiredInputs()
 	s.outputs = m.Graph.Outputs
+	s.made = s.outputs
+	halves := halfOutputs(m, o)
 	var data []byte // nil: ONNX Runtime reads the file itself
-	if len(o.Outputs) > 0 || len(o.Shapes) > 0 || m.Path() == "" || !strings.HasSuffix(m.Path(), ".onnx") {
-		if m, s.outputs, err = changed(m, o); err != nil {
-			return nil, s.wrap(err)
-		}
+	if len(o.Outputs) > 0 || len(o.Shapes) > 0 || len(halves) > 0 || m.Path() == "" || !strings.HasSuffix(m.Path(), ".onnx") {
+		m = changed(m, o)
 		s.inputs = m.Graph.RequiredInputs()
+		s.outputs, s.made = single(m.Graph, halves)
 		var b bytes.Buffer
 		if err := m.Write(&b); err != nil {
 			return nil, s.wrap(err)
@@ -119,7 +123,7 @@ func (s *session) start(path string, data []byte, threads int, sp spec) error {
 			return sp.explain(err)
 		}
 	}
-	in, out := names(s.inputs), names(s.outputs)
+	in, out := names(s.inputs), names(s.made)
 	if data != nil {
 		s.sess, err = ortlib.NewDynamicAdvancedSessionWithONNXData(data, in, out, opts)
 	} else {
@@ -144,7 +148,7 @@ func deviceError(err error) bool {
 }
 
 // changed returns a copy of the model, sharing the weights, with other outputs and input shapes.
-func changed(m *onnx.Model, o backend.Options) (*onnx.Model, []*onnx.Value, error) {
+func changed(m *onnx.Model, o backend.Options) *onnx.Model {
 	c, g := *m, *m.Graph
 	c.Graph = &g
 	g.Inputs = nil
@@ -174,7 +178,7 @@ func changed(m *onnx.Model, o backend.Options) (*onnx.Model, []*onnx.Value, erro
 		}
 		keepNeeded(&g)
 	}
-	return &c, g.Outputs, nil
+	return &c
 }
 
 // declaration returns what the graph says of a value.
@@ -187,6 +191,88 @@ func declaration(g *onnx.Graph, name string) *onnx.Value {
 		}
 	}
 	return &onnx.Value{Name: name}
+}
+
+// halfOutputs returns the types of those outputs of a session that are in half precision, by name, as far as the model
+// says so or its operators tell.
+func halfOutputs(m *onnx.Model, o backend.Options) map[string]onnx.DataType {
+	if !usesHalf(m.Graph) {
+		return nil
+	}
+	types, err := graph.Types(m, o.Shapes)
+	if err != nil { // of a model that it does not know, declarations alone count
+		types = map[string]onnx.DataType{}
+	}
+	for _, list := range [][]*onnx.Value{m.Graph.ValueInfo, m.Graph.Outputs} {
+		for _, v := range list {
+			if v.Type != nil && v.Type.Elem != onnx.Undefined {
+				types[v.Name] = v.Type.Elem
+			}
+		}
+	}
+	wanted := o.Outputs
+	if len(wanted) == 0 {
+		wanted = names(m.Graph.Outputs)
+	}
+	halves := map[string]onnx.DataType{}
+	for _, name := range wanted {
+		if isHalf(types[name]) {
+			halves[name] = types[name]
+		}
+	}
+	return halves
+}
+
+func isHalf(t onnx.DataType) bool { return t == onnx.Float16 || t == onnx.BFloat16 }
+
+// usesHalf reports whether a graph has anything in half precision that its values could have that type from.
+func usesHalf(g *onnx.Graph) bool {
+	for _, v := range slices.Concat(g.Inputs, g.Outputs) {
+		if v.Type != nil && isHalf(v.Type.Elem) {
+			return true
+		}
+	}
+	if slices.ContainsFunc(g.Initializers, func(t *onnx.Tensor) bool { return isHalf(t.Type) }) {
+		return true
+	}
+	return slices.ContainsFunc(g.Nodes, func(n *onnx.Node) bool {
+		to := n.Attr("to")
+		return to != nil && isHalf(onnx.DataType(to.I))
+	})
+}
+
+// single makes a graph give outputs in half precision, which the binding cannot take over where their shapes are not
+// known, as float32, which holds the same numbers. It returns the outputs as they were, with their types, and those that
+// ONNX Runtime computes.
+func single(g *onnx.Graph, halves map[string]onnx.DataType) (outputs, made []*onnx.Value) {
+	outputs, made = slices.Clone(g.Outputs), slices.Clone(g.Outputs)
+	taken := map[string]bool{}
+	for _, n := range g.Nodes {
+		for _, name := range n.Outputs {
+			taken[name] = true
+		}
+	}
+	g.Nodes = slices.Clone(g.Nodes)
+	for i, v := range outputs {
+		typ, ok := halves[v.Name]
+		if !ok {
+			continue
+		}
+		w := &onnx.Value{Name: v.Name + "/float32", Type: &onnx.Type{Elem: onnx.Float}}
+		for taken[w.Name] {
+			w.Name += "_"
+		}
+		taken[w.Name] = true
+		g.Nodes = append(g.Nodes, &onnx.Node{OpType: "Cast", Inputs: []string{v.Name}, Outputs: []string{w.Name}, Attrs: []*onnx.Attribute{op.Attr("to", int(onnx.Float))}})
+		t := onnx.Type{Elem: typ}
+		if v.Type != nil {
+			t = *v.Type
+			w.Type.HasShape, w.Type.Shape = t.HasShape, t.Shape
+		}
+		outputs[i], made[i] = &onnx.Value{Name: v.Name, Type: &t, Doc: v.Doc}, w
+	}
+	g.Outputs = made
+	return outputs, made
 }
 
 // keepNeeded leaves only the nodes, inputs and weights that the outputs depend on: ONNX Runtime computes every node.
@@ -266,34 +352,45 @@ func (s *session) Run(ctx context.Context, inputs map[string]*onnx.Tensor) (map[
 	}
 	defer ro.Destroy()
 	stop := context.AfterFunc(ctx, func() { _ = ro.Terminate() })
-	key, shapes := s.known.of(s.inputs, s.outputs, inputs)
+	key, shapes := s.known.of(s.inputs, s.made, inputs)
 	out, own := prepare(shapes)
+	mine := slices.Clone(out)
 	err = s.sess.RunWithOptions(in, out, ro)
 	if err != nil && own && ctx.Err() == nil {
 		// The sizes depend on the numbers: ONNX Runtime has to say them each time.
 		s.known.forget()
-		destroy(out)
-		out = make([]ortlib.Value, len(s.outputs))
+		destroy(mine)
+		mine = nil
+		out = make([]ortlib.Value, len(s.made))
 		err = s.sess.RunWithOptions(in, out, ro)
 	}
-	if !stop() {
-		return nil, ctx.Err()
-	}
-	if err != nil {
-		// What the binding cannot take over it leaves unusable in out.
+	if cancelled := !stop(); cancelled || err != nil {
+		// What the binding cannot take over it leaves unusable in out: what was made here is given back alone.
+		destroy(mine)
+		if cancelled {
+			return nil, ctx.Err()
+		}
 		return nil, s.wrap(err)
 	}
 	defer destroy(out)
-	res := make(map[string]*onnx.Tensor, len(out))
+	all := make([]*onnx.Tensor, len(out))
 	for i, v := range out {
-		t, err := fromORT(v)
-		if err != nil {
+		if all[i], err = fromORT(v); err != nil {
 			return nil, s.wrap(fmt.Errorf("output %q: %w", s.outputs[i].Name, err))
+		}
+	}
+	s.known.learn(key, all)
+	res := make(map[string]*onnx.Tensor, len(out))
+	for i, t := range all {
+		if s.made[i] != s.outputs[i] {
+			// Back to what it was: nothing is lost, as the float32 numbers were made of half precision.
+			if t, err = op.CastTensor(t, s.outputs[i].Type.Elem); err != nil {
+				return nil, s.wrap(err)
+			}
 		}
 		t.Name = s.outputs[i].Name
 		res[t.Name] = t
 	}
-	s.known.learn(key, s.outputs, res)
 	return res, nil
 }
 

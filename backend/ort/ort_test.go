@@ -156,17 +156,19 @@ func TestElementTypes(t *testing.T) {
 		} else if y := got["y"]; y.Type != typ || string(y.Raw) != want {
 			t.Errorf("%v: got %v%v %x, want %x", typ, y.Type, y.Shape, y.Raw, want)
 		}
-		// Where the file does not say how large the output is, ONNX Runtime does; the binding has no half precision then.
-		m.Graph.Outputs[0].Type = nil
-		got, err := runORT(m, in)
-		switch half := typ == onnx.Float16 || typ == onnx.BFloat16; {
-		case half && err == nil:
-			t.Errorf("%v of unknown size: taken over", typ)
-		case half:
-		case err != nil:
-			t.Errorf("%v of unknown size: %v", typ, err)
-		case got["y"].Type != typ || string(got["y"].Raw) != want:
-			t.Errorf("%v of unknown size: got %v %x, want %x", typ, got["y"].Type, got["y"].Raw, want)
+		// Where the file does not say how large the output is, or of what type, ONNX Runtime does.
+		for _, declared := range []*onnx.Type{nil, {Elem: typ}, {Elem: typ, HasShape: true, Shape: []onnx.Dim{{Param: "n", Size: -1}}}} {
+			m.Graph.Outputs[0].Type = declared
+			before := *m.Graph.Outputs[0]
+			got, err := runORT(m, in)
+			switch {
+			case err != nil:
+				t.Errorf("%v declared as %+v: %v", typ, declared, err)
+			case got["y"].Type != typ || got["y"].Name != "y" || string(got["y"].Raw) != want:
+				t.Errorf("%v declared as %+v: got %q %v %x, want %x", typ, declared, got["y"].Name, got["y"].Type, got["y"].Raw, want)
+			case len(m.Graph.Nodes) != 1 || m.Graph.Outputs[0].Name != before.Name || m.Graph.Outputs[0].Type != before.Type:
+				t.Errorf("%v: the model was changed: %+v", typ, m.Graph)
+			}
 		}
 	}
 	for _, typ := range types[:8] {

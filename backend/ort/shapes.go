@@ -76,7 +76,7 @@ func declared(declaredIn, declaredOut []*onnx.Value, in map[string]*onnx.Tensor)
 }
 
 // learn remembers the outputs of a run.
-func (s *shapes) learn(key string, outputs []*onnx.Value, res map[string]*onnx.Tensor) {
+func (s *shapes) learn(key string, outputs []*onnx.Tensor) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.volatile || s.seen[key] != nil || len(s.seen) >= maxSeen {
@@ -86,8 +86,8 @@ func (s *shapes) learn(key string, outputs []*onnx.Value, res map[string]*onnx.T
 		s.seen = map[string][]*onnx.Tensor{}
 	}
 	list := make([]*onnx.Tensor, len(outputs))
-	for i, v := range outputs {
-		list[i] = &onnx.Tensor{Type: res[v.Name].Type, Shape: res[v.Name].Shape}
+	for i, t := range outputs {
+		list[i] = &onnx.Tensor{Type: t.Type, Shape: t.Shape}
 	}
 	s.seen[key] = list
 }

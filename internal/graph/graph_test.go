@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -593,6 +594,19 @@ func TestLayerParamsOfBatchNormalization(t *testing.T) {
 	}
 }
 
+func TestTypes(t *testing.T) {
+	m := build(17).in("x", onnx.Float, -1, 3).node("h = Cast(x)", intAttr("to", int64(onnx.Float16))).node("i = Identity(h)").
+		node("s = Shape(i)").node("y = Cast(i)", intAttr("to", int64(onnx.Float))).out("y", "s")
+	got, err := Types(m, nil)
+	want := map[string]onnx.DataType{"h": onnx.Float16, "i": onnx.Float16, "s": onnx.Int64, "y": onnx.Float}
+	if err != nil || !maps.Equal(got, want) {
+		t.Errorf("%v, %v; want %v", got, err, want)
+	}
+	if _, err := Types(&onnx.Model{}, nil); err == nil {
+		t.Error("a model without a graph")
+	}
+}
+
 func TestLayers(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 8))
 	m := build(13).in("x", onnx.Float, -1, 3, 8, 8).weight("conv.weight", random(r, 4, 3, 3, 3)).weight("conv.bias", random(r, 4)).
@@ -635,6 +649,9 @@ func TestLayers(t *testing.T) {
 	}
 	if _, err := FindLayer(layers, "/blok1/relu/Relu"); !strings.Contains(err.Error(), "/block1/relu/Relu") {
 		t.Errorf("no near name in %v", err)
+	}
+	if _, err := FindLayer(layers, "blok1"); !strings.HasSuffix(err.Error(), `near it: "block1", 2 "f_node", 3 "y_node", "block1/conv", "block1/relu"`) {
+		t.Errorf("near names of a block: %v", err)
 	}
 	// Another image size, which the classifier does not fit.
 	layers, err = Layers(m, map[string][]int{"x": {2, 3, 10, 10}})

@@ -34,37 +34,64 @@ var notLayers = map[string]bool{
 // are not counted. inputs gives the shapes of inputs by name; those that are not named have the declared shape, with a
 // batch of one.
 func Layers(m *onnx.Model, inputs map[string][]int) ([]Layer, error) {
+	p, r, err := inferred(m, inputs)
+	if err != nil {
+		return nil, err
+	}
+	return p.layers(r), nil
+}
+
+// Types returns the element types of the values that a model's nodes compute, by name, as far as they can be inferred. Inputs
+// have shapes as for [Layers].
+func Types(m *onnx.Model, inputs map[string][]int) (map[string]onnx.DataType, error) {
+	p, r, err := inferred(m, inputs)
+	if err != nil {
+		return nil, err
+	}
+	types := map[string]onnx.DataType{}
+	for _, s := range p.steps {
+		for _, o := range s.out {
+			if o >= 0 && r.info[o].Type != onnx.Undefined {
+				types[p.names[o]] = r.info[o].Type
+			}
+		}
+	}
+	return types, nil
+}
+
+// inferred drafts a program for a model as it is, and infers types and shapes of its values.
+func inferred(m *onnx.Model, inputs map[string][]int) (*Program, inference, error) {
 	if m.Graph == nil {
-		return nil, errors.New("the model has no graph")
+		return nil, inference{}, errors.New("the model has no graph")
 	}
 	m, err := m.Inlined()
 	if err != nil {
-		return nil, err
+		return nil, inference{}, err
 	}
 	if err := checkOpsets(m); err != nil {
-		return nil, err
+		return nil, inference{}, err
 	}
 	decl, err := declared(m.Graph.RequiredInputs(), inputs)
 	if err != nil {
-		return nil, err
+		return nil, inference{}, err
 	}
 	w, err := load(m.Graph, decl, valueNames(m.Graph.Outputs), nil, Options{}, m.OpsetVersion)
 	if err != nil {
-		return nil, err
+		return nil, inference{}, err
 	}
 	if err := unsupported(w.nodes, w.opsets); err != nil {
-		return nil, err
+		return nil, inference{}, err
 	}
 	if err := w.constants(); err != nil {
-		return nil, err
+		return nil, inference{}, err
 	}
 	p, err := w.draft(m.Graph.Outputs, Options{})
 	if err != nil {
-		return nil, err
+		return nil, inference{}, err
 	}
 	info, err := p.declaredInfo(1, 0)
 	if err != nil {
-		return nil, fmt.Errorf("%w (--input gives it)", err)
+		return nil, inference{}, fmt.Errorf("%w (--input gives it)", err)
 	}
 	for i := range info {
 		if info[i].Type == onnx.Undefined {
@@ -72,7 +99,7 @@ func Layers(m *onnx.Model, inputs map[string][]int) ([]Layer, error) {
 		}
 	}
 	r, _ := p.infer(info, false)
-	return p.layers(r), nil
+	return p, r, nil
 }
 
 func (p *Program) layers(r inference) []Layer {
@@ -206,15 +233,26 @@ func inWeights(n *onnx.Node, module string) bool {
 	return false
 }
 
-// nearest returns up to five layer names that look like sel.
+// nearest returns up to five names of layers and blocks that look like sel.
 func nearest(layers []Layer, sel string) []string {
 	type scored struct {
 		name string
 		d    int
 	}
 	var all []scored
+	add := func(name, shown string) {
+		all = append(all, scored{shown, near.Distance(strings.ToLower(name), strings.ToLower(sel))})
+	}
+	blocks := map[string]bool{}
 	for _, l := range layers {
-		all = append(all, scored{fmt.Sprintf("%d %q", l.Index, l.Name), near.Distance(strings.ToLower(l.Name), strings.ToLower(sel))})
+		add(l.Name, fmt.Sprintf("%d %q", l.Index, l.Name))
+		name := strings.Trim(l.Name, "/")
+		for i, c := range name {
+			if block := name[:i]; (c == '/' || c == '.') && !blocks[block] {
+				blocks[block] = true
+				add(block, strconv.Quote(block))
+			}
+		}
 	}
 	sort.SliceStable(all, func(i, j int) bool { return all[i].d < all[j].d })
 	var out []string
