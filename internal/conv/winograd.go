@@ -73,14 +73,23 @@ func paddedFor(s *Shape) *spread {
 
 // winogradFilter is the transformed weights: for each block of output channels, one packed matrix a point.
 type winogradFilter struct {
-	rows   int
+	first  []int // each block's first output channel, and their number
+	rows   int   // the longest block's, to whole panels
 	blocks [][points]kernel.PackedA
 }
 
-// newWinogradBlocks divides m output channels into blocks.
+// newWinogradBlocks divides m output channels into blocks of nearly the same size, an even number of them where there
+// are several, so that two workers have the same to do.
 func newWinogradBlocks(t *kernel.Table, m int) *winogradFilter {
-	f := &winogradFilter{rows: min((winogradRows+t.MR-1)/t.MR*t.MR, (m+t.MR-1)/t.MR*t.MR)}
-	f.blocks = make([][points]kernel.PackedA, (m+f.rows-1)/f.rows)
+	panels, most := (m+t.MR-1)/t.MR, (winogradRows+t.MR-1)/t.MR
+	n := (panels + most - 1) / most
+	if n > 1 {
+		n += n % 2
+	}
+	f := &winogradFilter{rows: (panels + n - 1) / n * t.MR, blocks: make([][points]kernel.PackedA, n)}
+	for i := range n + 1 {
+		f.first = append(f.first, min(i*panels/n*t.MR, m))
+	}
 	return f
 }
 
@@ -276,7 +285,7 @@ func (r *winogradRun) multiply(b, own *tileBlock, m *kernel.Multiplier, k, first
 		}
 	}
 	for i := range matrices[0].Rows {
-		channel := k*r.f.rows + i
+		channel := r.f.first[k] + i
 		bias := float32(0)
 		if r.a.Bias != nil {
 			bias = r.a.Bias[channel]

@@ -24,8 +24,8 @@ func newWinogradFilter(t *kernel.Table, pool *par.Pool, alloc func(int) []float3
 	pool.ForWorker(len(f.blocks), 1, func(worker, lo, hi int) {
 		mine := nine[worker*9*each:][:9*each]
 		for b := lo; b < hi; b++ {
-			first := b * f.rows
-			rows := min(f.rows, w.m-first)
+			first := f.first[b]
+			rows := f.first[b+1] - first
 			size := t.PackedSize(rows, w.c)
 			w.separate(t, mine, each, first, rows)
 			for p := range points {

@@ -17,8 +17,8 @@ const (
 	blockB     = 64  // kibi-elements of packed B that a worker holds at a time, in the second-level cache
 	sharedB    = 512 // kibi-elements of packed B that workers share where they divide the rows of A
 	fewPanels  = 8   // panels of B a worker, under which rows are divided instead of columns
-	rowPieces  = 3   // pieces of rows a worker, so that one who is held up does not hold up the others
-	leastRowsP = 4   // panels of A that a piece has at least
+	leastRowsP = 4   // panels of A that a worker takes at least, where rows are divided
+	leastColsP = 4   // panels of B, where columns are divided
 )
 
 // Product computes a times the columns [0,cols) that src packs, and stores the result with its epilogue. alloc gives
@@ -39,28 +39,25 @@ func (t *Table) Product(pool *par.Pool, alloc func(int) []float32, a *PackedA, c
 func (t *Table) byColumns(pool *par.Pool, alloc func(int) []float32, a *PackedA, cols int, src Source, out *Output, ep *Epilogue) {
 	panels := (cols + t.NR - 1) / t.NR
 	threads := pool.Threads()
-	perBlock := max(1, blockB<<10/(t.NR*max(a.blockK, 1)))
-	pieces := min(panels, (panels+perBlock*threads-1)/(perBlock*threads)*threads)
-	widest := (panels + pieces - 1) / pieces * t.NR
+	most := max(1, min(blockB<<10/(t.NR*max(a.blockK, 1)), panels/threads))
+	widest := most * t.NR
 	sizeB := a.blockK * widest
 	sizeAcc := 0
 	if a.Blocks() > 1 {
 		sizeAcc = t.AccSize(a.Rows, widest)
 	}
 	scratch := alloc(threads * (sizeB + sizeAcc))
-	pool.ForWorker(pieces, 1, func(worker, first, end int) {
+	pool.Guided(panels, min(leastColsP, most), most, func(worker, first, end int) {
 		m := t.TakeMultiplier()
 		defer t.GiveMultiplier(m)
 		mine := scratch[worker*(sizeB+sizeAcc):][:sizeB+sizeAcc]
 		b, acc := mine[:sizeB], mine[sizeB:]
-		for i := first; i < end; i++ {
-			col := i * panels / pieces * t.NR
-			n := min((i+1)*panels/pieces*t.NR, cols) - col
-			for block := range a.Blocks() {
-				lo, hi := a.Span(block)
-				src.Pack(worker, b, lo, hi, col, n)
-				m.Multiply(a, block, 0, a.Panels(), b, col, n, acc, out, ep)
-			}
+		col := first * t.NR
+		n := min(end*t.NR, cols) - col
+		for block := range a.Blocks() {
+			lo, hi := a.Span(block)
+			src.Pack(worker, b, lo, hi, col, n)
+			m.Multiply(a, block, 0, a.Panels(), b, col, n, acc, out, ep)
 		}
 	})
 }
@@ -70,8 +67,7 @@ func (t *Table) byRows(pool *par.Pool, alloc func(int) []float32, a *PackedA, co
 	panels := (cols + t.NR - 1) / t.NR
 	threads := pool.Threads()
 	width := panels * t.NR
-	pieces := min(a.Panels()/leastRowsP, rowPieces*threads)
-	tallest := (a.Panels() + pieces - 1) / pieces
+	tallest := a.Panels() / threads
 	sizeAcc := 0
 	if a.Blocks() > 1 {
 		sizeAcc = t.AccSize(tallest*t.MR, width)
@@ -85,15 +81,13 @@ func (t *Table) byRows(pool *par.Pool, alloc func(int) []float32, a *PackedA, co
 			src.Pack(worker, b[lo*width+j*t.NR*(hi-lo):][:t.NR*(hi-lo)], lo, hi, j*t.NR, min(t.NR, cols-j*t.NR))
 		}
 	})
-	pool.ForWorker(pieces, 1, func(worker, first, end int) {
+	pool.Guided(a.Panels(), leastRowsP, tallest, func(worker, first, end int) {
 		m := t.TakeMultiplier()
 		defer t.GiveMultiplier(m)
 		acc := accs[worker*sizeAcc:][:sizeAcc]
-		for i := first; i < end; i++ {
-			for block := range a.Blocks() {
-				lo, _ := a.Span(block)
-				m.Multiply(a, block, i*a.Panels()/pieces, (i+1)*a.Panels()/pieces, b[lo*width:], 0, cols, acc, out, ep)
-			}
+		for block := range a.Blocks() {
+			lo, _ := a.Span(block)
+			m.Multiply(a, block, first, end, b[lo*width:], 0, cols, acc, out, ep)
 		}
 	})
 }

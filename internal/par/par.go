@@ -82,8 +82,9 @@ func (p *Pool) Threads() int {
 
 type job struct {
 	body     func(worker, lo, hi int)
-	n, grain int
-	next     atomic.Int64 // first index that nobody has taken
+	n        int
+	share    func(left int) int // how many of the indices that are left a worker takes
+	next     atomic.Int64       // first index that nobody has taken
 	left     atomic.Int64 // indices not yet worked through
 	slots    atomic.Int32
 	done     chan struct{}
@@ -97,11 +98,14 @@ func (j *job) work() {
 	}
 	worker := int(j.slots.Add(1)) - 1
 	for {
-		lo := int(j.next.Add(int64(j.grain))) - j.grain
+		lo := int(j.next.Load())
 		if lo >= j.n {
 			return
 		}
-		hi := min(lo+j.grain, j.n)
+		hi := min(lo+j.share(j.n-lo), j.n)
+		if !j.next.CompareAndSwap(int64(lo), int64(hi)) {
+			continue
+		}
 		j.call(worker, lo, hi)
 		if j.left.Add(int64(lo-hi)) == 0 {
 			close(j.done)
@@ -135,23 +139,29 @@ func (p *Pool) For(n, grain int, body func(lo, hi int)) {
 // ForWorker is For for bodies that need scratch memory of their own: worker is below Threads, and no two bodies of
 // this loop that run at the same time have the same one.
 func (p *Pool) ForWorker(n, grain int, body func(worker, lo, hi int)) {
+	p.Guided(n, grain, grain, body)
+}
+
+// Guided is ForWorker for long pieces: they have at most most indices, and become shorter towards the end, where one
+// worker would otherwise wait for the other's last one, but no shorter than least (besides the last).
+func (p *Pool) Guided(n, least, most int, body func(worker, lo, hi int)) {
 	if n <= 0 {
 		return
 	}
-	if grain < 1 {
-		grain = 1
-	}
-	pieces := (n + grain - 1) / grain
-	if p.Threads() == 1 || pieces == 1 {
-		for lo := 0; lo < n; lo += grain {
-			body(0, lo, min(lo+grain, n))
+	least = max(least, 1)
+	most = max(most, least)
+	if p.Threads() == 1 || n <= least {
+		for lo := 0; lo < n; lo += most {
+			body(0, lo, min(lo+most, n))
 		}
 		return
 	}
-	j := &job{body: body, n: n, grain: grain, done: make(chan struct{})}
+	parts := 2 * p.threads
+	j := &job{body: body, n: n, done: make(chan struct{})}
+	j.share = func(left int) int { return max(least, min(most, left/parts)) }
 	j.left.Store(int64(n))
 offer:
-	for range min(p.threads, pieces) - 1 {
+	for range min(p.threads, (n+least-1)/least) - 1 {
 		select {
 		case p.jobs <- j:
 		default:
