@@ -16,17 +16,36 @@ import (
 // The classifier is the last Gemm or MatMul, or the last 1x1 convolution, if between it and the network's first output
 // there are only a bias, a softmax or sigmoid, and changes of shape or type. A 1x1 convolution also counts before the
 // global pool, if a Relu at most lies between and it has as many channels as there are classes: the number of labels
-// in the model's metadata, or 1000 or 1001, ImageNet's. A network without a classifier gives its first output.
+// in the model's metadata, or 1000 or 1001, ImageNet's. A classifier of nearest neighbours (TopK, and Gather of their votes)
+// and one that compares directions (rows divided by their lengths before the Gemm) count with all of that. A network without
+// a classifier gives its first output.
 func DefaultLayer(m *onnx.Model) (string, error) {
 	g := m.Graph
 	if g == nil || len(g.Outputs) == 0 {
 		return "", fmt.Errorf("the network has no output")
 	}
 	out := g.Outputs[0].Name
-	if n := findClassifier(m, newProducers(g), out); n != nil {
-		return dataInput(newProducers(g), n), nil
+	p := newProducers(g)
+	if n := findClassifier(m, p, out); n != nil {
+		return p.unscaled(dataInput(p, n)), nil
 	}
 	return out, nil
+}
+
+// unscaled returns the rows that a value has divided by their own lengths, or else the value.
+func (p producers) unscaled(value string) string {
+	div := p.node[value]
+	if div == nil || div.OpType != "Div" || len(div.Inputs) != 2 {
+		return value
+	}
+	length := p.node[div.Inputs[1]]
+	for length != nil && slices.Contains([]string{"Add", "Max", "Clip"}, length.OpType) { // what keeps it from being 0
+		length = p.node[dataInput(p, length)]
+	}
+	if length == nil || length.OpType != "ReduceL2" || dataInput(p, length) != div.Inputs[0] {
+		return value
+	}
+	return div.Inputs[0]
 }
 
 // producers tells which node computes a value and which values are constant.
@@ -122,7 +141,16 @@ func findClassifier(m *onnx.Model, p producers, out string) *onnx.Node {
 			return nil
 		}
 		switch n.OpType {
-		case "Softmax", "LogSoftmax", "Sigmoid", "Identity", "Cast", "Flatten", "Squeeze", "Unsqueeze", "Dropout", "DequantizeLinear", "QuantizeLinear":
+		case "Gather": // votes of the nearest
+			if len(n.Inputs) < 2 || !p.constant(n.Inputs[0]) {
+				return nil
+			}
+			pooled, name = false, n.Inputs[1] // what was pooled were votes
+			continue
+		case "TopK":
+			name = n.Inputs[0]
+			continue
+		case "Softmax", "LogSoftmax", "Log", "Sigmoid", "Identity", "Cast", "Flatten", "Squeeze", "Unsqueeze", "Dropout", "DequantizeLinear", "QuantizeLinear":
 		case "Reshape", "Transpose":
 			// The target shape may be computed from the data's own.
 			if len(n.Inputs) == 0 {

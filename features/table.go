@@ -15,7 +15,7 @@ import (
 )
 
 // OpenTable returns the data set of a table of images and their classes, of which an image may have any number. The images
-// lie below the folder dir. See [ReadTable].
+// lie below the folder dir; Notes say how many lie there that the table does not have. See [ReadTable].
 func OpenTable(file, dir string) (*Dataset, error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -29,9 +29,21 @@ func OpenTable(file, dir string) (*Dataset, error) {
 	if !info.IsDir() {
 		return nil, fmt.Errorf("%s is no folder: the table's paths are those below one", dir)
 	}
-	d, err := ReadTable(f, os.DirFS(dir), func(name string) string { return filepath.Join(dir, filepath.FromSlash(name)) })
+	fsys, shown := os.DirFS(dir), func(name string) string { return filepath.Join(dir, filepath.FromSlash(name)) }
+	d, err := ReadTable(f, fsys, shown)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	listed := map[string]bool{}
+	for _, it := range d.Items {
+		listed[it.name] = true
+	}
+	all, err := walk(fsys, info, shown)
+	if err != nil {
+		return d, nil // that there are no images is said when they are read
+	}
+	if others := slices.DeleteFunc(all.Items, func(it Item) bool { return listed[it.name] }); len(others) > 0 {
+		d.Notes = append(d.Notes, fmt.Sprintf("%s below %s not in the table, such as %s", plural(len(others), "image"), dir, others[0].Path))
 	}
 	return d, nil
 }

@@ -62,9 +62,17 @@ func TestClassicalHeads(t *testing.T) {
 					}
 				}
 			}
-			again := filepath.Join(dir, "again.onnx")
+			// The fitted head can be replaced like any other.
+			again, err := finetune.Split(open(t, res.Model), 5, finetune.NetOptions{})
+			if first, err := finetune.Split(m, 5, finetune.NetOptions{}); err != nil || again == nil || again.Trained != first.Trained || again.Frozen != first.Frozen {
+				t.Errorf("with a new head: %+v, want as before %+v, %v", again, first, err)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+			exported := filepath.Join(dir, "exported.onnx")
 			for _, e := range []finetune.ExportOptions{{}, {FoldBN: true}, {HeadOnly: true}} {
-				if _, err := finetune.ExportRun(context.Background(), dir, again, e); err != nil {
+				if _, err := finetune.ExportRun(context.Background(), dir, exported, e); err != nil {
 					t.Errorf("%+v: %v", e, err)
 				}
 			}

@@ -119,7 +119,10 @@ func (o *OptimOptions) complete() error {
 	} {
 		errs = append(errs, inRange(c.name, c.v, c.below))
 	}
-	if o.Nesterov && o.Momentum == 0 {
+	switch {
+	case o.Nesterov && o.Optimizer != "sgd":
+		errs = append(errs, fmt.Errorf("nesterov is a form of sgd, and the optimizer is %s", o.Optimizer))
+	case o.Nesterov && o.Momentum == 0:
 		errs = append(errs, errors.New("nesterov needs a momentum"))
 	}
 	return errors.Join(errs...)

@@ -2,6 +2,7 @@ package finetune
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -27,6 +28,8 @@ type PhasePlan struct {
 	Cut           []string // values at which the frozen part ends
 	Steps         int      // an epoch
 	Cached        bool     // the activations there are kept
+	Images        bool     // nothing is computed before the trained part: it reads the images
+	Fitted        bool     // the head is fitted at once, not trained step by step
 
 	Memory    int           // bytes that training takes, about; see [Cost]. 0 where it was not measured
 	EpochTime time.Duration // about, from a step that changed nothing; likewise
@@ -56,7 +59,8 @@ func (r *run) planPhase(ctx context.Context) (PhasePlan, error) {
 	phase := r.o.phases()[r.phase]
 	batches := r.batches(len(r.history))
 	p := PhasePlan{Phase: r.phase + 1, Phases: len(r.o.phases()), From: phase.From, Epochs: phase.Epochs, LR: phase.LR,
-		Layers: len(r.net.Params), Trained: r.net.Trained, Frozen: r.net.Frozen, Cut: r.net.Cut, Steps: len(batches), Cached: r.train.cache != nil}
+		Layers: len(r.net.Params), Trained: r.net.Trained, Frozen: r.net.Frozen, Cut: r.net.Cut, Steps: len(batches), Cached: r.train.cache != nil,
+		Images: slices.Equal(r.net.Cut, []string{r.net.Input}), Fitted: r.head != nil}
 	if r.head != nil || r.finished() {
 		return p, nil
 	}

@@ -237,6 +237,9 @@ func (r *run) checkBatches() error {
 	}
 	if _, err := r.trainer.program(1); err != nil {
 		n := len(r.train.items)
+		if n == 1 || r.o.Batch == 1 {
+			return fmt.Errorf("a batch of one has no statistics that could train a normalisation: take larger batches: %w", err)
+		}
 		return fmt.Errorf("%d images in batches of %d leave a batch of one (%d %% %d = %d), whose statistics cannot train a normalisation; "+
 			"choose another batch size, or let the last batch be dropped: %w", n, r.o.Batch, n, r.o.Batch, n%r.o.Batch, err)
 	}

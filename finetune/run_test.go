@@ -332,7 +332,7 @@ func TestLastOfOne(t *testing.T) {
 		{"rows, joined", "", "", 1, func(o *finetune.Options) { o.Head = "8,batchnorm,relu" }},
 		{"rows, dropped", "drop", "", 1, func(o *finetune.Options) { o.Head = "8,batchnorm,relu" }},
 		{"rows, alone", "keep", "5 images in batches of 4 leave a batch of one (5 % 4 = 1)", 0, func(o *finetune.Options) { o.Head = "8,batchnorm,relu" }},
-		{"all alone", "", "5 images in batches of 1 leave a batch of one", 0, func(o *finetune.Options) { o.Head, o.Batch = "8,batchnorm,relu", 1 }},
+		{"all alone", "", "a batch of one has no statistics", 0, func(o *finetune.Options) { o.Head, o.Batch = "8,batchnorm,relu", 1 }},
 		{"no such thing", "merge", `last batch "merge" is none of auto, drop, keep`, 0, func(*finetune.Options) {}},
 	} {
 		o := small()

@@ -120,7 +120,7 @@ func split(m *onnx.Model, outputs int, o NetOptions) (*Network, error) {
 	end, poolOf := w.baseEnd(n.shapes, m)
 	switch {
 	case keep:
-		if end, err = w.logits(); err != nil {
+		if end, _, err = features.Logits(m); err != nil {
 			return nil, err
 		}
 	case o.At != "":

@@ -1,7 +1,6 @@
 package finetune
 
 import (
-	"errors"
 	"slices"
 
 	"github.com/onnxcnn/onnxcnn/features"
@@ -132,22 +131,6 @@ func (w *walker) dataInput(n *onnx.Node) string {
 		data = in
 	}
 	return data
-}
-
-// logits returns the network's first output, or what lies before a softmax or sigmoid that ends it.
-func (w *walker) logits() (string, error) {
-	if len(w.g.Outputs) == 0 {
-		return "", errors.New("the network has no output")
-	}
-	value := w.g.Outputs[0].Name
-	for range len(w.node) + 1 {
-		n := w.node[value]
-		if n == nil || len(n.Inputs) != 1 || !slices.Contains([]string{"Softmax", "LogSoftmax", "Sigmoid", "Identity"}, n.OpType) {
-			break
-		}
-		value = n.Inputs[0]
-	}
-	return value, nil
 }
 
 // passed are operators between the last feature map and the classifier's input, as long as there is no map any more.

@@ -151,7 +151,7 @@ func evaluationImages(c *cli.Context, dir string) (*features.Dataset, string, er
 	var data *features.Dataset
 	var err error
 	if table := c.String("labels-csv"); table != "" {
-		data, err = tableOf(table, dir, false)
+		data, err = tableOf(c, table, dir, false)
 	} else {
 		data, err = imagesOf(c, []string{dir})
 	}

@@ -74,7 +74,7 @@ func finetuneFlags() []cli.Flag {
 		&cli.StringFlag{Name: "augment", Category: dataCategory, Usage: "change training images at random: `SPEC` is standard, or a list such as rotate=15,hflip=0.5"},
 		&cli.Float64Flag{Name: "mixup", Category: dataCategory, Usage: "blend training images with each other, by shares from Beta(`A`,A), as 0.2; 0 for never"},
 		&cli.Float64Flag{Name: "cutmix", Category: dataCategory, Usage: "put pieces of training images into each other, of areas from Beta(`A`,A), as 1; 0 for never"},
-		&cli.StringFlag{Name: "labels-csv", Category: dataCategory, Usage: "`FILE` with the images in DIR and their classes, any number each: see below"},
+		&cli.StringFlag{Name: "labels-csv", Category: dataCategory, Usage: "`FILE` with the images in DIR and their classes, any number each: the first column has paths, the others classes (\"onnxcnn help finetune\" says more)"},
 		&cli.StringFlag{Name: "cache", Value: "auto", Category: dataCategory, Usage: "`MODE` auto computes once what the frozen layers say, where it stays the same, and keeps it for later runs (up to 8 GiB in $ONNXCNN_HOME, or the user's cache folder); off computes it in every epoch"},
 		&cli.IntFlag{Name: "max-pixels", Category: dataCategory, Usage: "skip images of more than `N` pixels; 0 means 178956970"},
 		jsonFlag(),
@@ -109,6 +109,12 @@ func finetuneOptions(c *cli.Context) (finetune.Options, error) {
 	}
 	if o.Resume && o.Force {
 		return o, usagef("--resume goes on with a run, --force replaces it: give one of them")
+	}
+	if c.IsSet("momentum") && o.Optimizer != "sgd" {
+		return o, usagef("--momentum is for --optimizer sgd, not for %s", o.Optimizer)
+	}
+	if o.BN != "frozen" && c.IsSet("bn") && o.UnfreezeFrom == "none" && c.String("phases") == "" {
+		advise(c, "warning: --bn %s has nothing to say where no layer of the base is trained: see --unfreeze-from", o.BN)
 	}
 	if c.String("phases") != "" && (c.IsSet("epochs") || c.IsSet("unfreeze-from")) {
 		return o, usagef("--phases says which layers are trained and how long: leave --epochs and --unfreeze-from out")
@@ -154,7 +160,7 @@ func finetuneData(c *cli.Context, dir string, o finetune.Options) (*finetune.Dat
 	var all *features.Dataset
 	var err error
 	if table != "" {
-		all, err = tableOf(table, dir, c.String("loss") == "ce")
+		all, err = tableOf(c, table, dir, c.String("loss") == "ce")
 	} else {
 		all, err = imagesOf(c, []string{dir})
 	}
@@ -181,7 +187,7 @@ func finetuneData(c *cli.Context, dir string, o finetune.Options) (*finetune.Dat
 }
 
 // tableOf reads the images of a table in a folder. With one, each has one class.
-func tableOf(file, dir string, one bool) (*features.Dataset, error) {
+func tableOf(c *cli.Context, file, dir string, one bool) (*features.Dataset, error) {
 	d, err := features.OpenTable(file, dir)
 	if err == nil && one {
 		err = d.OneLabel()
@@ -190,5 +196,11 @@ func tableOf(file, dir string, one bool) (*features.Dataset, error) {
 	if errors.As(err, &missing) && errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: there is no such file or folder", missing.Path)
 	}
-	return d, err
+	if err != nil {
+		return nil, err
+	}
+	for _, note := range d.Notes {
+		advise(c, "%s", note)
+	}
+	return d, nil
 }

@@ -56,7 +56,7 @@ func (v *finetuneView) start(p finetune.Plan) {
 	for _, s := range p.Skipped {
 		fmt.Fprintf(v.c.App.ErrWriter, "onnxcnn: skipped %v\n", s)
 	}
-	advise(v.c, "%d images of %d classes, %d for validation", p.Train, len(p.Classes), p.Val)
+	advise(v.c, "%s of %d classes, %d for validation", plural(p.Train, "image"), len(p.Classes), p.Val)
 	v.phaseBegins(p.PhasePlan)
 	if p.First > 1 {
 		advise(v.c, "going on with epoch %d", p.First)
@@ -69,19 +69,27 @@ func (v *finetuneView) phaseBegins(p finetune.PhasePlan) {
 	v.phase = ""
 	what := "training"
 	if p.Phases > 1 {
-		what = fmt.Sprintf("phase %d of %d (%s, %d epochs at rate %g): training", p.Phase, p.Phases, p.From, p.Epochs, p.LR)
+		from := p.From
+		if from == "none" {
+			from = "head"
+		}
+		what = fmt.Sprintf("phase %d of %d (%s, %s at rate %g): training", p.Phase, p.Phases, from, plural(p.Epochs, "epoch"), p.LR)
 	}
 	cached := ""
 	switch {
-	case p.Cached && p.Frozen == 0:
+	case p.Cached && p.Images:
 		cached = ", decoded images are kept"
 	case p.Cached:
 		cached = ", what the frozen layers say is kept"
 	}
+	if p.Fitted {
+		advise(v.c, "fitting the head to what the frozen layers say at %s", strings.Join(p.Cut, ", "))
+		return
+	}
 	advise(v.c, "%s %s of %s parameters in %d tensors, from %s on%s",
 		what, thousands(p.Trained), thousands(p.Trained+p.Frozen), p.Layers, strings.Join(p.Cut, ", "), cached)
 	if p.Memory > 0 {
-		advise(v.c, "about %s of memory, and %s an epoch of %d steps (measured on one step)", megabytes(p.Memory), roughly(p.EpochTime), p.Steps)
+		advise(v.c, "about %s of memory, and %s an epoch of %s (measured on one step)", megabytes(p.Memory), roughly(p.EpochTime), plural(p.Steps, "step"))
 	}
 }
 
@@ -112,12 +120,15 @@ func (v *finetuneView) epoch(e finetune.Epoch) {
 	if v.c.Bool("json") || v.c.Bool("quiet") {
 		return
 	}
-	best := ""
-	if e.Best {
+	what, best := fmt.Sprint("epoch ", e.Epoch), ""
+	switch {
+	case v.plan.Fitted:
+		what = "fitted"
+	case e.Best:
 		best = "  best so far"
 	}
-	fmt.Fprintf(v.c.App.Writer, "epoch %d: loss %.4f, accuracy %.4f; validation: loss %.4f, accuracy %.4f (%.1f s)%s\n",
-		e.Epoch, e.TrainLoss, e.TrainAcc, e.ValLoss, e.ValAcc, e.Seconds, best)
+	fmt.Fprintf(v.c.App.Writer, "%s: loss %.4f, accuracy %.4f; validation: loss %.4f, accuracy %.4f (%.1f s)%s\n",
+		what, e.TrainLoss, e.TrainAcc, e.ValLoss, e.ValAcc, e.Seconds, best)
 }
 
 // found shows what a learning rate range test suggests.
@@ -155,7 +166,7 @@ func (v *finetuneView) result(dir string, res *finetune.Result) error {
 		fmt.Fprintln(v.c.App.Writer, verified(res.Check))
 	}
 	if n := len(res.Skipped); n > 0 {
-		return skippedf("%d images were skipped", n)
+		return skippedf("%s skipped", wereOf(n))
 	}
 	return nil
 }

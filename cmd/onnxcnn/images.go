@@ -97,6 +97,14 @@ func (s *skips) result(total int) error {
 	case n == total:
 		return fmt.Errorf("none of the %d images could be read", n)
 	default:
-		return skippedf("%d of %d images were skipped", n, total)
+		return skippedf("%d of %s skipped", n, wereOf(total))
 	}
+}
+
+// wereOf says how many images there were that something was done to.
+func wereOf(n int) string {
+	if n == 1 {
+		return "1 image was"
+	}
+	return fmt.Sprintf("%d images were", n)
 }

@@ -57,7 +57,7 @@ func missingFile(file string, err error) error {
 
 func inputFlag() cli.Flag {
 	return &cli.StringSliceFlag{Name: "input", Aliases: []string{"i"},
-		Usage: "`SHAPE` of the input, as 1x3x224x224, or NAME=SHAPE where there are several. By default what the file declares, with 1 for a variable batch"}
+		Usage: "`SHAPE` of the input, as 1x3x224x224, or the size of images alone, as 224x224 or 224; NAME=SHAPE where there are several. By default what the file declares, with 1 for a variable batch"}
 }
 
 // inputShapes reads the values of --input for a model: shapes by the names of its inputs.
@@ -66,8 +66,10 @@ func inputShapes(m *onnx.Model, values []string) (map[string][]int, error) {
 		return nil, nil
 	}
 	var names []string
+	inputs := map[string]*onnx.Value{}
 	for _, in := range m.Graph.RequiredInputs() {
 		names = append(names, in.Name)
+		inputs[in.Name] = in
 	}
 	shapes := map[string][]int{}
 	for _, v := range values {
@@ -90,9 +92,54 @@ func inputShapes(m *onnx.Model, values []string) (map[string][]int, error) {
 		if err != nil {
 			return nil, usagef("--input %s: %w", v, err)
 		}
-		shapes[name] = shape
+		if shapes[name], err = wholeShape(shape, inputs[name].Type); err != nil {
+			return nil, withHint(usagef("--input %s: %w", v, err), "inputs are declared as %s", declaredInputs(m))
+		}
 	}
 	return shapes, nil
+}
+
+// wholeShape makes the shape of an input of a shape that was given: of an input of images, the height and width, or one
+// number for both, are enough.
+func wholeShape(given []int, declared *onnx.Type) ([]int, error) {
+	if declared == nil || !declared.HasShape || len(given) == len(declared.Shape) {
+		return given, nil
+	}
+	rank := len(declared.Shape)
+	if rank != 4 || len(given) > 2 {
+		return nil, fmt.Errorf("%d dimensions, the input has %d", len(given), rank)
+	}
+	h, w := given[0], given[len(given)-1]
+	colours := func(d onnx.Dim) bool { return d.Size == 1 || d.Size == 3 }
+	switch first, last := declared.Shape[1], declared.Shape[3]; {
+	case colours(first):
+		return []int{1, first.Size, h, w}, nil
+	case colours(last):
+		return []int{1, h, w, last.Size}, nil
+	}
+	return nil, fmt.Errorf("the size of images alone will not do: the input is not declared to have one or three channels")
+}
+
+// declaredInputs lists the shapes that a model declares for its inputs.
+func declaredInputs(m *onnx.Model) string {
+	var all []string
+	for _, in := range m.Graph.RequiredInputs() {
+		var dims []string
+		if in.Type != nil {
+			for _, d := range in.Type.Shape {
+				switch {
+				case d.Size >= 0:
+					dims = append(dims, strconv.Itoa(d.Size))
+				case d.Param != "":
+					dims = append(dims, d.Param)
+				default:
+					dims = append(dims, "?")
+				}
+			}
+		}
+		all = append(all, in.Name+" "+strings.Join(dims, "x"))
+	}
+	return strings.Join(all, ", ")
 }
 
 // maxDim bounds a dimension on the command line, so that products of a few stay within an int.

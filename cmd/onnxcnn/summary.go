@@ -28,9 +28,9 @@ layers frozen or not as --unfreeze-from (none by default there) and --bn say. --
 many images: its time, and about how much memory it takes.
 
    onnxcnn summary vgg16.onnx
-   onnxcnn summary vgg16.onnx --input 1x3x150x150
+   onnxcnn summary vgg16.onnx --input 150x150
    onnxcnn summary vgg16.onnx --input 1x3x150x150 --unfreeze-from 10
-   onnxcnn summary vgg16.onnx --input 1x3x150x150 --outputs 1 --head 256,relu --unfreeze-from 10 --batch 16`,
+   onnxcnn summary vgg16.onnx --input 150x150 --outputs 1 --head 256,relu --unfreeze-from 10 --batch 16`,
 		Flags: []cli.Flag{
 			inputFlag(),
 			&cli.StringFlag{Name: "unfreeze-from", Value: "all",

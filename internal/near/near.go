@@ -1,10 +1,16 @@
 // Package near finds the names that are most probably meant by one that is not there.
 package near
 
+import "strings"
+
 // maxLength bounds the names that are compared: comparing takes time in proportion to the product of the lengths.
 const maxLength = 256
 
-// Name returns the candidate that is most probably meant by a mistyped name, "" where none is close.
+// minBeginning is how much of a name says which one is meant.
+const minBeginning = 3
+
+// Name returns the candidate that is most probably meant by a mistyped name, or else the shortest that begins with it; ""
+// where none is close.
 func Name(name string, candidates []string) string {
 	best, bestDist := "", 1+max(1, len(name)/3)
 	for _, c := range candidates {
@@ -13,6 +19,13 @@ func Name(name string, candidates []string) string {
 		}
 		if d := Distance(name, c); d < bestDist {
 			best, bestDist = c, d
+		}
+	}
+	if best == "" && len(name) >= minBeginning {
+		for _, c := range candidates {
+			if strings.HasPrefix(c, name) && (best == "" || len(c) < len(best)) {
+				best = c
+			}
 		}
 	}
 	return best

@@ -99,10 +99,10 @@ func ParseAugment(spec string) (*Augment, error) {
 		}
 		key, value, ok := strings.Cut(part, "=")
 		if !ok {
-			return nil, fmt.Errorf("augment: %q is not key=value (or \"standard\" as the first)", part)
+			return nil, fmt.Errorf("%q is not key=value (or \"standard\" as the first)", part)
 		}
 		if err := a.set(strings.TrimSpace(key), strings.TrimSpace(value)); err != nil {
-			return nil, fmt.Errorf("augment: %s: %w", key, err)
+			return nil, fmt.Errorf("%s: %w", key, err)
 		}
 	}
 	return a, nil
