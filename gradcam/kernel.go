@@ -1,9 +1,11 @@
 package gradcam
 
 import (
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
+	"image/draw"
 	"math"
 	"slices"
 	"strconv"
@@ -149,7 +151,7 @@ func (g Gabor) Kernel() (Kernel, error) {
 	}
 	sin, cos := math.Sincos(g.Theta * math.Pi / 180)
 	r := int(math.Ceil(max(3*g.Sigma*max(math.Abs(cos), math.Abs(sin)), 1)))
-	k := Kernel{Name: fmt.Sprintf("gabor, frequency %g, theta %g°, sigma %g", g.Frequency, g.Theta, g.Sigma), H: 2*r + 1, W: 2*r + 1}
+	k := Kernel{Name: fmt.Sprintf("gabor, frequency %g, theta %g°, sigma\u00a0%g", g.Frequency, g.Theta, g.Sigma), H: 2*r + 1, W: 2*r + 1}
 	for y := -r; y <= r; y++ {
 		for x := -r; x <= r; x++ {
 			u, v := float64(x)*cos+float64(y)*sin, -float64(x)*sin+float64(y)*cos
@@ -245,20 +247,45 @@ func (k Kernel) Apply(picture image.Image) (image.Image, error) {
 	return out, nil
 }
 
-// Draw draws the weights as squares in grey, at least side pixels wide: 0 as middle grey where there are negative ones.
-func (k Kernel) Draw(side int) image.Image {
+// Draw draws the weights as squares of so many pixels in grey: 0 as middle grey where there are negative ones. Where the
+// numbers of all weights find room in the squares, they are written there.
+func (k Kernel) Draw(square int) image.Image {
 	f := heat.NewField(k.W, k.H)
 	for i, v := range k.V {
 		f.V[i] = float32(v)
 	}
-	times := max((side+k.W-1)/k.W, 1)
+	square = max(square, 1)
 	lo, _ := f.Range()
 	if lo < 0 {
 		f = f.Signed()
 	} else {
 		f = f.Unit()
 	}
-	return heat.Draw(f.Nearest(times*k.W, times*k.H), heat.PaletteByName("gray"))
+	img := heat.Draw(f.Nearest(square*k.W, square*k.H), heat.PaletteByName("gray"))
+	if square >= 16 { // equal weights are told apart, and white ones from the paper
+		for y := range img.Rect.Dy() {
+			for x := range img.Rect.Dx() {
+				if x%square == 0 || y%square == 0 || x == img.Rect.Dx()-1 || y == img.Rect.Dy()-1 {
+					img.SetNRGBA(x, y, color.NRGBA{160, 160, 160, 255})
+				}
+			}
+		}
+	}
+	labels := make([]sheet.Label, len(k.V))
+	for i, v := range k.V {
+		labels[i] = sheet.Label{At: image.Pt(i%k.W*square+square/2, i/k.W*square+square/2), Text: strconv.FormatFloat(v, 'g', 3, 64)}
+	}
+	sheet.Write(img, labels, square-4)
+	return img
+}
+
+// square returns how many pixels a weight's square may have, so that the larger of the kernels fits into side.
+func square(side int, kernels ...Kernel) int {
+	largest := 1
+	for _, k := range kernels {
+		largest = max(largest, k.W, k.H)
+	}
+	return max(side/largest, 1)
 }
 
 // DrawKernel draws a picture, a kernel and what the kernel makes of the picture, side by side.
@@ -269,41 +296,63 @@ func DrawKernel(picture image.Image, k Kernel, title string) (image.Image, error
 	}
 	side := min(picture.Bounds().Dx(), picture.Bounds().Dy())
 	s := sheet.Sheet{Title: title, Rows: [][]sheet.Cell{{
-		{Image: picture, Title: "input"}, {Image: k.Draw(side / 2), Title: k.Name, Text: k.text()}, {Image: result, Title: "result"},
+		{Image: picture, Title: "input"}, {Image: k.Draw(square(side, k)), Title: k.Name, Text: fmt.Sprintf("%dx%d", k.H, k.W)}, {Image: result, Title: "result"},
 	}}}
 	return s.Draw()
 }
 
-// text writes a small kernel's weights.
-func (k Kernel) text() string {
-	if k.H > 3 || k.W > 3 {
-		return fmt.Sprintf("%dx%d", k.H, k.W)
-	}
-	var rows []string
-	for i := range k.H {
-		var row []string
-		for _, v := range k.V[i*k.W : (i+1)*k.W] {
-			row = append(row, strconv.FormatFloat(v, 'g', 3, 64))
-		}
-		rows = append(rows, strings.Join(row, " "))
-	}
-	return strings.Join(rows, "; ")
-}
-
-// DrawBank draws a bank of kernels, each over what it makes of the picture.
+// DrawBank draws a picture and a bank of kernels, all in one scale, and below what each kernel makes of the picture, with
+// the kernel in the corner.
 func DrawBank(picture image.Image, bank [][]Kernel, title string) (image.Image, error) {
-	s := sheet.Sheet{Title: title}
+	size := picture.Bounds().Size()
+	all := slices.Concat(bank...)
+	if len(all) == 0 {
+		return nil, errors.New("a bank without kernels")
+	}
+	s := sheet.Sheet{Title: title, Rows: [][]sheet.Cell{{{Image: picture, Title: "input"}, {Title: "kernels"}}}}
+	inset := square(min(size.X, size.Y)/3, all...)
 	for _, row := range bank {
-		var kernels, results []sheet.Cell
+		var results []sheet.Cell
 		for _, k := range row {
 			result, err := k.Apply(picture)
 			if err != nil {
 				return nil, err
 			}
-			kernels = append(kernels, sheet.Cell{Image: k.Draw(picture.Bounds().Dx() / 2), Text: k.Name})
-			results = append(results, sheet.Cell{Image: result})
+			results = append(results, sheet.Cell{Image: pasted(result, k.Draw(inset)), Text: k.Name})
 		}
-		s.Rows = append(s.Rows, kernels, results)
+		s.Rows = append(s.Rows, results)
 	}
+	s.Rows[0][1].Image = bankGrid(bank, size)
 	return s.Draw()
+}
+
+// pasted returns a picture with another one in its upper left corner, on white.
+func pasted(picture, small image.Image) image.Image {
+	const rim = 2
+	img := image.NewNRGBA(image.Rectangle{Max: picture.Bounds().Size()})
+	draw.Draw(img, img.Rect, picture, picture.Bounds().Min, draw.Src)
+	size := small.Bounds().Size()
+	draw.Draw(img, image.Rect(0, 0, size.X+rim, size.Y+rim), image.White, image.Point{}, draw.Src)
+	draw.Draw(img, image.Rectangle{Max: size}, small, small.Bounds().Min, draw.Src)
+	return img
+}
+
+// bankGrid draws kernels in one scale as a grid in a picture of that size.
+func bankGrid(bank [][]Kernel, size image.Point) image.Image {
+	columns := 0
+	for _, row := range bank {
+		columns = max(columns, len(row))
+	}
+	tile := image.Pt(size.X/columns, size.Y/len(bank))
+	times := square(min(tile.X, tile.Y)-4, slices.Concat(bank...)...)
+	img := image.NewNRGBA(image.Rectangle{Max: size})
+	draw.Draw(img, img.Rect, image.White, image.Point{}, draw.Src)
+	for i, row := range bank {
+		for j, k := range row {
+			d := k.Draw(times)
+			at := image.Pt(j*tile.X, i*tile.Y).Add(tile.Sub(d.Bounds().Size()).Div(2))
+			draw.Draw(img, d.Bounds().Add(at), d, image.Point{}, draw.Src)
+		}
+	}
+	return img
 }

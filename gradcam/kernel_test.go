@@ -139,7 +139,21 @@ func TestApply(t *testing.T) {
 	if _, err := DrawBank(step, [][]Kernel{{{}}}, ""); err == nil {
 		t.Error("a bank of nothing")
 	}
-	if b := (Kernel{H: 1, W: 3, V: []float64{1, 2, 3}}).Draw(10).Bounds(); b.Dx() != 12 || b.Dy() != 4 {
+	if b := (Kernel{H: 1, W: 3, V: []float64{1, 2, 3}}).Draw(4).Bounds(); b.Dx() != 12 || b.Dy() != 4 {
 		t.Errorf("drawn as %v", b)
+	}
+	// Squares have rims where there is room, so that a kernel of equal weights is not a white spot on white paper.
+	blur, _ := KernelByName("blur", Gabor{})
+	for square, want := range map[int]uint8{4: 255, 16: 160} {
+		if got := color.GrayModel.Convert(blur.Draw(square).At(square, 1)).(color.Gray).Y; got != want {
+			t.Errorf("the rim of a square of %d is %d, want %d", square, got, want)
+		}
+	}
+	// The kernels of a bank share a scale, and the largest one fits.
+	if got := square(90, Kernel{W: 9, H: 3}, Kernel{W: 1, H: 30}); got != 3 {
+		t.Errorf("squares of %d pixels", got)
+	}
+	if _, err := DrawBank(step, nil, ""); err == nil {
+		t.Error("a bank without kernels")
 	}
 }

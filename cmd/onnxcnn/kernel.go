@@ -24,7 +24,7 @@ func kernelCommand() *cli.Command {
 or rows of numbers: "-1 0 1; -2 0 2; -1 0 1". It slides as in a convolution layer (without being turned). Kernels whose
 weights add up to 1 filter each colour; what others say of the brightness is shown in grey, with 0 as middle grey.
 
-"bank" draws Gabor filters of all directions, two frequencies and two widths, each above its result.
+"bank" draws Gabor filters of four directions, two frequencies and two widths, and what each makes of the image.
 
   onnxcnn kernel cat.jpg -o sobel.png --kernel sobel-x
   onnxcnn kernel cat.jpg -o gabor.png --kernel gabor --frequency 0.2 --theta 45 --sigma 4

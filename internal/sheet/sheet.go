@@ -24,7 +24,8 @@ type Cell struct {
 	Text  string
 }
 
-// Sheet is a grid of cells, all as large as the largest picture, row by row.
+// Sheet is a grid of cells, row by row: each as wide as the widest picture of its column, and as high as the highest one of
+// its row. Lower ones stand on the text below them.
 type Sheet struct {
 	Title  string  // above everything; may be empty
 	Legend *Legend // at the right of the title, below it where it finds no room there; may be nil
@@ -139,24 +140,31 @@ func (s Sheet) Draw() (*image.RGBA, error) {
 	}
 	drawing.Lock()
 	defer drawing.Unlock()
-	var cell image.Point
-	columns := 0
-	for _, row := range s.Rows {
-		columns = max(columns, len(row))
-		for _, c := range row {
+	var columns []int // widths
+	heights := make([]int, len(s.Rows))
+	var largest image.Point
+	for i, row := range s.Rows {
+		for j, c := range row {
+			if j == len(columns) {
+				columns = append(columns, 0)
+			}
 			if c.Image != nil {
 				size := c.Image.Bounds().Size()
-				cell.X, cell.Y = max(cell.X, size.X), max(cell.Y, size.Y)
+				columns[j], heights[i] = max(columns[j], size.X), max(heights[i], size.Y)
+				largest.X, largest.Y = max(largest.X, size.X), max(largest.Y, size.Y)
 			}
 		}
 	}
-	if cell.X == 0 || cell.Y == 0 {
+	if largest.X == 0 || largest.Y == 0 {
 		return nil, fmt.Errorf("a sheet without pictures")
 	}
-	if err := Fits(len(s.Rows), columns, cell.X, cell.Y); err != nil {
+	if err := Fits(len(s.Rows), len(columns), largest.X, largest.Y); err != nil {
 		return nil, err
 	}
-	width := gap + columns*(cell.X+gap)
+	width := gap
+	for _, w := range columns {
+		width += w + gap
+	}
 
 	// The text of a row decides on its height.
 	type placed struct {
@@ -184,9 +192,9 @@ func (s Sheet) Draw() (*image.RGBA, error) {
 	for i, row := range s.Rows {
 		p := placed{y: y}
 		text := 0
-		for _, c := range row {
-			p.title = append(p.title, use.bold.fit(c.Title, cell.X))
-			lines := use.text.wrap(c.Text, cell.X)
+		for j, c := range row {
+			p.title = append(p.title, use.bold.fit(c.Title, columns[j]))
+			lines := use.text.wrap(c.Text, columns[j])
 			p.lines = append(p.lines, lines)
 			height := len(lines) * use.text.line
 			if c.Title != "" {
@@ -195,7 +203,7 @@ func (s Sheet) Draw() (*image.RGBA, error) {
 			text = max(text, height)
 		}
 		rows[i] = p
-		y += cell.Y + above + text + gap
+		y += heights[i] + above + text + gap
 	}
 	dst := image.NewRGBA(image.Rect(0, 0, width, y))
 	draw.Draw(dst, dst.Bounds(), image.White, image.Point{}, draw.Src)
@@ -206,13 +214,14 @@ func (s Sheet) Draw() (*image.RGBA, error) {
 		l.draw(dst, legend, use.text)
 	}
 	for i, row := range s.Rows {
+		x := gap
 		for j, c := range row {
-			x, y := gap+j*(cell.X+gap), rows[i].y
+			y := rows[i].y
 			if c.Image != nil {
 				b := c.Image.Bounds()
-				draw.Draw(dst, image.Rect(x, y, x+b.Dx(), y+b.Dy()), c.Image, b.Min, draw.Over)
+				draw.Draw(dst, image.Rect(x, y+heights[i]-b.Dy(), x+b.Dx(), y+heights[i]), c.Image, b.Min, draw.Over)
 			}
-			y += cell.Y + above
+			y += heights[i] + above
 			if c.Title != "" {
 				use.bold.write(dst, x, y, rows[i].title[j], color.Black)
 				y += use.bold.line
@@ -221,9 +230,39 @@ func (s Sheet) Draw() (*image.RGBA, error) {
 				use.text.write(dst, x, y, line, color.Gray{70})
 				y += use.text.line
 			}
+			x += columns[j] + gap
 		}
 	}
 	return dst, nil
+}
+
+// Label is text in a picture, around a point.
+type Label struct {
+	At   image.Point
+	Text string
+}
+
+// Write writes labels into a picture, white on dark places and black on others. Where one of them needs more than
+// width pixels, or a line is higher, it writes none.
+func Write(dst draw.Image, labels []Label, width int) {
+	use, err := styles()
+	if err != nil {
+		return
+	}
+	drawing.Lock()
+	defer drawing.Unlock()
+	for _, l := range labels {
+		if use.text.width(l.Text) > width || use.text.line > width {
+			return
+		}
+	}
+	for _, l := range labels {
+		ink := color.Gray{0}
+		if color.GrayModel.Convert(dst.At(l.At.X, l.At.Y)).(color.Gray).Y < 120 {
+			ink = color.Gray{255}
+		}
+		use.text.write(dst, l.At.X-use.text.width(l.Text)/2, l.At.Y-use.text.line/2, l.Text, ink)
+	}
 }
 
 // draw draws the legend from its upper left corner on.

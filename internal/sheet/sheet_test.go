@@ -41,7 +41,7 @@ func TestDraw(t *testing.T) {
 		t.Fatal(err)
 	}
 	second += s.bold.line
-	if w := m.Bounds().Dx(); w != gap+2*(40+gap) {
+	if w := m.Bounds().Dx(); w != gap+40+gap+20+gap {
 		t.Errorf("width %d", w)
 	}
 	for _, c := range []struct {
@@ -50,10 +50,10 @@ func TestDraw(t *testing.T) {
 		want color.RGBA
 	}{
 		{"first", image.Rect(gap, gap, gap+40, gap+30), red},
-		{"smaller", image.Rect(gap+40+gap, gap, gap+40+gap+20, gap+10), blue},
+		{"smaller", image.Rect(gap+40+gap, gap+20, gap+40+gap+20, gap+30), blue},
 		{"below", image.Rect(gap, second, gap+40, second+30), blue},
-		{"beside the smaller", image.Rect(gap+40+gap+20, gap, gap+40+gap+40, gap+30), color.RGBA{255, 255, 255, 255}},
-		{"empty", image.Rect(gap+40+gap, second, gap+40+gap+40, m.Bounds().Dy()), color.RGBA{255, 255, 255, 255}},
+		{"above the smaller", image.Rect(gap+40+gap, gap, gap+40+gap+20, gap+20), color.RGBA{255, 255, 255, 255}},
+		{"empty", image.Rect(gap+40+gap, second, gap+40+gap+20, m.Bounds().Dy()), color.RGBA{255, 255, 255, 255}},
 	} {
 		for _, p := range []image.Point{c.at.Min, c.at.Max.Sub(image.Pt(1, 1))} {
 			if got := m.RGBAAt(p.X, p.Y); got != c.want {
@@ -135,5 +135,29 @@ func TestLegend(t *testing.T) {
 	}
 	if got, want := heights["a title that needs all of the width"]-heights["x"], s.text.line; got != want {
 		t.Errorf("a long title makes the sheet %d pixels higher, want %d", got, want)
+	}
+}
+
+func TestWrite(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		text  string
+		width int
+		drawn bool
+	}{
+		{"it fits", "-1", 40, true}, {"too wide", "-1.2345678", 40, false}, {"too high", "1", 8, false},
+	} {
+		img := image.NewGray(image.Rect(0, 0, 80, 40))
+		draw.Draw(img, image.Rect(40, 0, 80, 40), image.White, image.Point{}, draw.Src)
+		Write(img, []Label{{image.Pt(20, 20), c.text}, {image.Pt(60, 20), "1"}}, c.width)
+		brightest, darkest := uint8(0), uint8(255)
+		for y := range 40 {
+			for x := range 40 {
+				brightest, darkest = max(brightest, img.GrayAt(x, y).Y), min(darkest, img.GrayAt(x+40, y).Y)
+			}
+		}
+		if brightest > 200 != c.drawn || darkest < 55 != c.drawn {
+			t.Errorf("%s: on black up to %d, on white down to %d", c.name, brightest, darkest)
+		}
 	}
 }
