@@ -17,6 +17,13 @@ import (
 )
 
 // TestEqualsTorch compares with the published formulas, computed by PyTorch, on whole networks.
+//
+// In the middle of VGG16 maps that take gradients place by place cannot agree to 1e-3: a Relu whose input is nearly 0, or a
+// MaxPool whose largest inputs are nearly equal, passes a gradient on or not by the last bit of a sum, and the place's number
+// changes by all of it. At features.22 our HiResCAM differs by 0.10 of the largest value, LayerCAM by 0.075, and Grad-CAM,
+// which takes means, by 0.004. With plain convolutions instead of Winograd's all are within 6e-6 there; but PyTorch's float32
+// itself is 0.07 (HiResCAM) from its float64 at features.8, and with its own Winograd 0.007 at features.15. So there the
+// maps are compared as a whole, by the length of the difference.
 func TestEqualsTorch(t *testing.T) {
 	python := reftest.Python(t, "torch", "torchvision")
 	for _, c := range []struct {
@@ -27,7 +34,7 @@ func TestEqualsTorch(t *testing.T) {
 		pixels bool
 	}{
 		{"resnet50", map[string]string{"layer4": "", "layer3": "layer3"}, []string{".onnx", ".bn.onnx"}, 123, true},
-		{"vgg16", map[string]string{"features.29": "", "features.28": "28"}, []string{".onnx"}, 7, false},
+		{"vgg16", map[string]string{"features.29": "", "features.28": "28", "features.22": "22"}, []string{".onnx"}, 7, false},
 	} {
 		t.Run(c.model, func(t *testing.T) {
 			prefix := reftest.Model(t, c.model)
@@ -97,7 +104,11 @@ func compareWithTorch(t *testing.T, file, layer, name string, class int, pixels 
 		if w == nil || w.Shape[0] != got.H || w.Shape[1] != got.W {
 			t.Fatalf("%s: map of %dx%d", method, got.H, got.W)
 		}
-		check(method, got.Values, w.Float32s())
+		if layer != "features.22" {
+			check(method, got.Values, w.Float32s())
+		} else if d := distance(got.Values, w.Float32s()); !(d <= 0.03) {
+			t.Errorf("%s differs by %.2g of its length", method, d)
+		}
 	}
 	if !pixels {
 		return
