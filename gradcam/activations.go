@@ -7,6 +7,7 @@ import (
 	"image"
 	"slices"
 
+	"github.com/onnxcnn/onnxcnn/backend"
 	"github.com/onnxcnn/onnxcnn/features"
 	"github.com/onnxcnn/onnxcnn/internal/heat"
 	"github.com/onnxcnn/onnxcnn/internal/sheet"
@@ -15,7 +16,8 @@ import (
 
 // Activations are what the filters of a layer answer to one image.
 type Activations struct {
-	Layer string
+	Layer string // its name, or that of the value where no layer computes it
+	Index int    // its number, -1 where no layer computes it
 	Maps  Maps
 }
 
@@ -38,7 +40,14 @@ func ActivationsOf(ctx context.Context, m *onnx.Model, data *features.Dataset, o
 		if len(row.Shape) != 3 {
 			return nil, fmt.Errorf("layer %q gives %v for an image: want maps, [C,H,W]", x.Layer(), row.Shape)
 		}
-		a := &Activations{Layer: x.Layer(), Maps: Maps{Data: row.Features, C: row.Shape[0], H: row.Shape[1], W: row.Shape[2]}}
+		a := &Activations{Layer: x.Layer(), Index: -1, Maps: Maps{Data: row.Features, C: row.Shape[0], H: row.Shape[1], W: row.Shape[2]}}
+		layers, err := backend.Layers(m, nil)
+		if err != nil {
+			return nil, err
+		}
+		if i := slices.IndexFunc(layers, func(l backend.Layer) bool { return l.Output == a.Layer }); i >= 0 {
+			a.Layer, a.Index = layers[i].Name, layers[i].Index
+		}
 		if features.ChannelsLast(m, x.Layer(), x.Recipe().Layout == "NHWC") {
 			a.Maps = Maps{C: row.Shape[2], H: row.Shape[0], W: row.Shape[1]}
 			a.Maps.Data = channelsFirst(row.Features, a.Maps.C)

@@ -102,13 +102,17 @@ func activations(c *cli.Context) error {
 		return err
 	}
 	dead := a.Dead()
-	text := fmt.Sprintf("layer %s, %s of %dx%d, %d dead", a.Layer, plural(a.Maps.C, "filter"), a.Maps.H, a.Maps.W, len(dead))
+	number := ""
+	if a.Index >= 0 {
+		number = fmt.Sprintf("%d, ", a.Index)
+	}
+	text := fmt.Sprintf("layer %s%s: %s of %dx%d, %d dead", number, a.Layer, plural(a.Maps.C, "filter"), a.Maps.H, a.Maps.W, len(dead))
 	if ext == ".npy" {
 		err = atomicfile.Write(out, func(w io.Writer) error {
 			return npz.WriteNPY(w, onnx.Of([]int{a.Maps.C, a.Maps.H, a.Maps.W}, a.Maps.Data))
 		})
 	} else {
-		err = drawActivations(c, a, out, fmt.Sprintf("%s: %s", filepath.Base(data.Items[0].Path), text))
+		err = drawActivations(c, a, out, fmt.Sprintf("%s · %s", filepath.Base(data.Items[0].Path), text))
 	}
 	if err != nil {
 		return err
@@ -117,9 +121,10 @@ func activations(c *cli.Context) error {
 		return printJSON(c, struct {
 			Path  string `json:"path"`
 			Layer string `json:"layer"`
+			Index int    `json:"layer_index"` // -1 where no layer computes it
 			Shape [3]int `json:"shape"`
 			Dead  []int  `json:"dead"`
-		}{data.Items[0].Path, a.Layer, [3]int{a.Maps.C, a.Maps.H, a.Maps.W}, append([]int{}, dead...)})
+		}{data.Items[0].Path, a.Layer, a.Index, [3]int{a.Maps.C, a.Maps.H, a.Maps.W}, append([]int{}, dead...)})
 	}
 	if !c.Bool("quiet") {
 		fmt.Fprintf(c.App.Writer, "%s: %s\n", out, text)
