@@ -28,6 +28,7 @@ type config struct {
 	Optimizer      string     `json:"optimizer"`
 	LR             float64    `json:"lr"`
 	BaseLRScale    float64    `json:"base_lr_scale"`
+	LayerDecay     float64    `json:"layer_lr_decay"`
 	Momentum       float64    `json:"momentum"`
 	Nesterov       bool       `json:"nesterov"`
 	WeightDecay    float64    `json:"weight_decay"`
@@ -60,7 +61,7 @@ func (o *Options) config(baseFile, digest string, data *Data, recipe zoo.Recipe)
 	return config{
 		Base: baseFile, BaseSHA256: digest, Data: data.digest(), Classes: data.Classes, Train: len(data.Train), Val: len(data.Val),
 		At: o.At, Head: head, Pool: o.Pool, UnfreezeFrom: from, BN: o.BN, Loss: o.Loss, LabelSmoothing: o.LabelSmoothing,
-		ClassWeights: o.ClassWeights, PosWeight: o.PosWeight, Optimizer: o.Optimizer, LR: o.LR, BaseLRScale: o.BaseLRScale, Momentum: o.Momentum,
+		ClassWeights: o.ClassWeights, PosWeight: o.PosWeight, Optimizer: o.Optimizer, LR: o.LR, BaseLRScale: o.BaseLRScale, LayerDecay: o.LayerDecay, Momentum: o.Momentum,
 		Nesterov: o.Nesterov, WeightDecay: o.WeightDecay, NoDecayBias: o.NoDecayBias, GradClip: o.GradClip, EMA: o.EMA,
 		Schedule: o.Schedule, Warmup: o.Warmup, Epochs: o.Epochs, Phases: formatPhases(o.Phases), Batch: o.Batch, LastBatch: o.LastBatch, Augment: o.Augment.String(), Mixup: o.Mix.Mixup, Cutmix: o.Mix.Cutmix,
 		Recipe: recipe, Seed: o.Seed, Monitor: o.Monitor, Patience: o.Patience,

@@ -80,7 +80,8 @@ func TestOptions(t *testing.T) {
 	for name, change := range map[string]func(*Options){
 		"optimizer": func(o *Options) { o.Optimizer = "adm" }, "loss": func(o *Options) { o.Loss = "mse" },
 		"rate": func(o *Options) { o.LR = -1 }, "rate that is no number": func(o *Options) { o.LR = math.NaN() },
-		"momentum": func(o *Options) { o.Momentum = 1 }, "nesterov": func(o *Options) { o.Nesterov = true },
+		"momentum": func(o *Options) { o.Momentum = 1 }, "nesterov": func(o *Options) { o.Optimizer, o.Nesterov = "sgd", true }, "nesterov of adam": func(o *Options) { o.Momentum, o.Nesterov = 0.9, true },
+		"layer decay": func(o *Options) { o.LayerDecay = 1.5 }, "negative layer decay": func(o *Options) { o.LayerDecay = -0.5 },
 		"schedule": func(o *Options) { o.Schedule = "linear" }, "epochs": func(o *Options) { o.Epochs = -1 },
 		"smoothing": func(o *Options) { o.LabelSmoothing = 1 }, "monitor": func(o *Options) { o.Monitor = "f1" },
 		"ema": func(o *Options) { o.EMA = 1.5 }, "split": func(o *Options) { o.ValSplit = 1 }, "head": func(o *Options) { o.Head = "a" },

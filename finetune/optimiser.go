@@ -66,10 +66,7 @@ func newOptimiser(o OptimOptions, params []*Param, pool *par.Pool) *optimiser {
 func (op *optimiser) step(params []*Param, grads [][]float32, rate float64) {
 	op.steps++
 	for i, p := range params {
-		lr, rule := rate, op.rules[0]
-		if p.Base {
-			lr *= op.o.BaseLRScale
-		}
+		lr, rule := rate*op.o.rate(p), op.rules[0]
 		if p.Norm {
 			rule = op.rules[1]
 		}

@@ -10,7 +10,7 @@ import (
 )
 
 // TestGroups has parameters of which each kind goes its own way: the base at a lower rate, biases and normalisations
-// without decay where that is asked for.
+// without decay where that is asked for, and layers at rates of their own.
 func TestGroups(t *testing.T) {
 	param := func(base, norm bool) *Param {
 		return &Param{Value: onnx.Of([]int{1}, []float32{1}), Base: base, Norm: norm}
@@ -26,8 +26,14 @@ func TestGroups(t *testing.T) {
 		{"decay of weights", OptimOptions{Optimizer: "sgd", BaseLRScale: 0.1, WeightDecay: 0.5, NoDecayBias: true}, []float64{0.85, 0.9, 0.985, 0.99}},
 		// w *= 1 - rate*decay, w -= rate*g/(|g|+1e-8)
 		{"adamw", OptimOptions{Optimizer: "adamw", BaseLRScale: 0.5, WeightDecay: 0.5, NoDecayBias: true}, []float64{0.85, 0.9, 0.925, 0.95}},
+		// The base's weight lies two layers deeper, its bias one: at a quarter and a half of the base's rate.
+		{"by layer", OptimOptions{Optimizer: "sgd", BaseLRScale: 0.4, LayerDecay: 0.5}, []float64{0.9, 0.9, 0.99, 0.98}},
 	} {
 		params := []*Param{param(false, false), param(false, true), param(true, false), param(true, true)}
+		params[2].Depth, params[3].Depth = 2, 1
+		if err := c.o.complete(); err != nil {
+			t.Fatal(err)
+		}
 		op := newOptimiser(c.o, params, par.Shared(1))
 		op.step(params, [][]float32{{1}, {1}, {1}, {1}}, 0.1)
 		for i, p := range params {

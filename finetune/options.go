@@ -3,6 +3,7 @@ package finetune
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -29,12 +30,21 @@ type OptimOptions struct {
 	Optimizer   string  // "adam" (also ""), "adamw", "sgd", "rmsprop", "adagrad"
 	LR          float64 // learning rate of the head, 0 for 1e-3
 	BaseLRScale float64 // the base's learning rate is this times LR; 0 for 0.1
+	LayerDecay  float64 // each layer of the base learns at this times the rate of the one behind it, by Param.Depth; 0 for 1
 	Momentum    float64 // of sgd
 	Nesterov    bool    // of sgd
 	WeightDecay float64
 	NoDecayBias bool    // leave biases and normalisation out of weight decay
 	GradClip    float64 // largest norm of all gradients together, 0 for no limit
 	EMA         float64 // decay of the averaged weights that are validated and exported, 0 for none
+}
+
+// rate returns the factor of the learning rate for a weight.
+func (o *OptimOptions) rate(p *Param) float64 {
+	if !p.Base {
+		return 1
+	}
+	return o.BaseLRScale * math.Pow(o.LayerDecay, float64(p.Depth))
 }
 
 // Options say how [Run] trains. The zero value is usable: see each field.
@@ -109,15 +119,21 @@ func (o *OptimOptions) complete() error {
 	if o.BaseLRScale == 0 {
 		o.BaseLRScale = 0.1
 	}
+	if o.LayerDecay == 0 {
+		o.LayerDecay = 1
+	}
 	for _, c := range []struct {
 		name  string
 		v     float64
 		below float64 // 0: no limit
 	}{
-		{"learning rate", o.LR, 0}, {"learning rate of the base", o.BaseLRScale, 0}, {"momentum", o.Momentum, 1},
+		{"learning rate", o.LR, 0}, {"learning rate of the base", o.BaseLRScale, 0}, {"decay of the learning rate by layer", o.LayerDecay, 0}, {"momentum", o.Momentum, 1},
 		{"weight decay", o.WeightDecay, 0}, {"gradient clipping", o.GradClip, 0}, {"EMA decay", o.EMA, 1},
 	} {
 		errs = append(errs, inRange(c.name, c.v, c.below))
+	}
+	if o.LayerDecay > 1 {
+		errs = append(errs, fmt.Errorf("decay of the learning rate by layer: %v is above 1", o.LayerDecay))
 	}
 	switch {
 	case o.Nesterov && o.Optimizer != "sgd":

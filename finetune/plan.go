@@ -18,10 +18,12 @@ type Plan struct {
 
 // PhasePlan is what a phase is about to do. A run without [Options.Phases] has one phase.
 type PhasePlan struct {
-	Phase, Phases int      // which one of how many, from 1
-	From          string   // first layer of the base that is trained
-	Epochs        int      // of the phase, those before included
-	LR            float64  // of the head
+	Phase, Phases int     // which one of how many, from 1
+	From          string  // first layer of the base that is trained
+	Epochs        int     // of the phase, those before included
+	LR            float64 // of the head
+	BaseLR        float64 // of the base's last layer that is trained, and of its first; 0 where none is
+	FirstLR       float64
 	Layers        int      // weights that are trained
 	Trained       int      // parameters that are trained
 	Frozen        int      // parameters that are not
@@ -61,6 +63,14 @@ func (r *run) planPhase(ctx context.Context) (PhasePlan, error) {
 	p := PhasePlan{Phase: r.phase + 1, Phases: len(r.o.phases()), From: phase.From, Epochs: phase.Epochs, LR: phase.LR,
 		Layers: len(r.net.Params), Trained: r.net.Trained, Frozen: r.net.Frozen, Cut: r.net.Cut, Steps: len(batches), Cached: r.train.cache != nil,
 		Images: slices.Equal(r.net.Cut, []string{r.net.Input}), Fitted: r.head != nil}
+	for _, w := range r.net.Params {
+		if w.Base {
+			lr := phase.LR * r.o.rate(w)
+			if p.BaseLR = lr; p.FirstLR == 0 {
+				p.FirstLR = lr
+			}
+		}
+	}
 	if r.head != nil || r.finished() {
 		return p, nil
 	}

@@ -36,6 +36,7 @@ type Param struct {
 	Value *onnx.Tensor // of type Float; the trainer changes it
 	Base  bool         // it belongs to the base, not to the head
 	Norm  bool         // it scales or shifts a normalisation, or is a bias: of rank 1
+	Depth int          // of the base: how many layers (convolutions and linear ones) with weights lie behind it, in graph order; a normalisation belongs to the layer before it
 }
 
 // EmptySelectionError says that a selection of layers trains nothing.
@@ -378,6 +379,7 @@ func (n *Network) selectParams(o NetOptions, layers []backend.Layer, baseNodes i
 	n.first = len(g.Nodes)
 	frozen := map[string]bool{} // by weight: whether the layer that reads it first is frozen
 	base := 0                   // trained weights of the base
+	layersSeen := 0             // convolutions and linear layers of the base so far
 	for i, node := range g.Nodes {
 		layer, trained := -1, i >= baseNodes
 		if i < baseNodes {
@@ -385,7 +387,11 @@ func (n *Network) selectParams(o NetOptions, layers []backend.Layer, baseNodes i
 				layer, trained = k, k >= from
 			}
 		}
-		for _, p := range w.params(node) {
+		params := w.params(node)
+		if len(params) > 0 && i < baseNodes && slices.Contains(weighted, node.OpType) {
+			layersSeen++
+		}
+		for _, p := range params {
 			t := g.Initializer(p)
 			if layer >= 0 {
 				empty.Last = layers[layer]
@@ -411,14 +417,20 @@ func (n *Network) selectParams(o NetOptions, layers []backend.Layer, baseNodes i
 			if !head[p] {
 				base++
 			}
-			n.Params = append(n.Params, &Param{Name: p, Value: t.Clone(), Base: !head[p], Norm: len(t.Shape) < 2})
+			n.Params = append(n.Params, &Param{Name: p, Value: t.Clone(), Base: !head[p], Norm: len(t.Shape) < 2, Depth: layersSeen})
 		}
+	}
+	for _, p := range n.Params {
+		p.Depth = max(layersSeen-max(p.Depth, 1), 0)
 	}
 	if len(n.Params) == 0 || base == 0 && from < len(layers) {
 		return empty
 	}
 	return nil
 }
+
+// weighted are the operators that make a layer of their own, whose weights may learn at another rate.
+var weighted = []string{"Conv", "ConvTranspose", "Gemm", "MatMul"}
 
 // firstLayer returns the number of the first layer that a selection trains, len(layers) for none.
 func firstLayer(layers []backend.Layer, selection string) (int, error) {

@@ -56,6 +56,39 @@ func TestSplitResNet50(t *testing.T) {
 	}
 }
 
+// TestDepth counts the layers with weights behind each of the base: a normalisation is as deep as the convolution before it,
+// and how many layers are trained makes no difference.
+func TestDepth(t *testing.T) {
+	for _, c := range []struct {
+		o    finetune.NetOptions
+		want []int // of all weights of the base
+	}{
+		{finetune.NetOptions{UnfreezeFrom: "all", BN: "affine"}, []int{3, 3, 3, 2, 2, 2, 1, 1, 1, 0, 0, 0}},
+		{finetune.NetOptions{UnfreezeFrom: "7"}, []int{1, 0}},
+		{finetune.NetOptions{UnfreezeFrom: "all", Head: "keep"}, []int{3, 2, 1, 0}},
+		{finetune.NetOptions{UnfreezeFrom: "all", At: "9"}, []int{2, 1, 0}},
+		{finetune.NetOptions{}, nil},
+	} {
+		outputs := 2
+		if c.o.Head == "keep" {
+			outputs = 7
+		}
+		n, err := finetune.Split(backbone(t), outputs, c.o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []int
+		for _, p := range n.Params {
+			if p.Base {
+				got = append(got, p.Depth)
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%+v: %v, want %v", c.o, got, c.want)
+		}
+	}
+}
+
 func TestSplitRefuses(t *testing.T) {
 	for _, c := range []struct {
 		name    string

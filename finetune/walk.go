@@ -111,7 +111,7 @@ func (w *walker) params(n *onnx.Node) []string {
 // lastWithParams returns the index of the last node that has weights and reads data.
 func (w *walker) lastWithParams(nodes []*onnx.Node) int {
 	for i, n := range slices.Backward(nodes) {
-		if len(w.params(n)) > 0 && slices.Contains([]string{"Gemm", "MatMul", "Conv"}, n.OpType) {
+		if len(w.params(n)) > 0 && slices.Contains(weighted, n.OpType) {
 			return i
 		}
 	}

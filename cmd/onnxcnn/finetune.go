@@ -29,7 +29,10 @@ either a column "labels" with names separated by |, or a column for each class w
 or val. The loss is bce then. With --loss ce every image must have one class.
 
 With --phases other layers are trained in turn. Each phase begins with the best epoch so far, at its own learning rate,
-with schedule and --patience anew. --base-lr-scale is the factor for all trained layers before the head.
+with schedule and --patience anew.
+
+The base learns at --base-lr-scale times the rate of the head, and with --layer-lr-decay the more slowly, the nearer to
+the image: each layer at so many times the rate of the one behind it.
 
   onnxcnn finetune resnet50.onnx photos -o run --recipe torchvision-v1
   onnxcnn finetune vgg16.onnx photos -o run --recipe torchvision-v1 --image-size 150 --head 256,relu --unfreeze-from 24 --augment standard

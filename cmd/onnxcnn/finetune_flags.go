@@ -51,6 +51,7 @@ func finetuneFlags() []cli.Flag {
 		&cli.Float64Flag{Name: "lr", Value: 1e-3, Category: learningCategory, Usage: "learning rate `R` of the head"},
 		&cli.BoolFlag{Name: "lr-find", Category: learningCategory, Usage: "train no network: try rising learning rates, draw the loss into RUN/lr_find.png, and suggest one"},
 		&cli.Float64Flag{Name: "base-lr-scale", Value: 0.1, Category: learningCategory, Usage: "`FACTOR` by which the base's learning rate is smaller"},
+		&cli.Float64Flag{Name: "layer-lr-decay", Value: 1, Category: learningCategory, Usage: "let each convolution or linear layer of the base learn at `D` times the rate of the one behind it, as 0.9; 1 for the same rate"},
 		&cli.StringFlag{Name: "optimizer", Value: "adam", Category: learningCategory, Usage: "`NAME` is adam, adamw, sgd, rmsprop or adagrad"},
 		&cli.Float64Flag{Name: "momentum", Value: 0.9, Category: learningCategory, Usage: "`M` of sgd"},
 		&cli.BoolFlag{Name: "nesterov", Category: learningCategory, Usage: "sgd with Nesterov's momentum"},
@@ -89,7 +90,7 @@ func finetuneOptions(c *cli.Context) (finetune.Options, error) {
 			Seed: uint64(c.Int64("seed")), Warn: func(s string) { advise(c, "warning: %s", s) },
 		},
 		OptimOptions: finetune.OptimOptions{
-			Optimizer: c.String("optimizer"), LR: c.Float64("lr"), BaseLRScale: c.Float64("base-lr-scale"), Momentum: c.Float64("momentum"),
+			Optimizer: c.String("optimizer"), LR: c.Float64("lr"), BaseLRScale: c.Float64("base-lr-scale"), LayerDecay: c.Float64("layer-lr-decay"), Momentum: c.Float64("momentum"),
 			Nesterov: c.Bool("nesterov"), WeightDecay: c.Float64("weight-decay"), NoDecayBias: c.Bool("no-decay-bias"),
 			GradClip: c.Float64("grad-clip"), EMA: c.Float64("ema"),
 		},
@@ -102,7 +103,7 @@ func finetuneOptions(c *cli.Context) (finetune.Options, error) {
 	for _, f := range []struct {
 		name string
 		v    float64
-	}{{"epochs", float64(o.Epochs)}, {"batch", float64(o.Batch)}, {"lr", o.LR}, {"base-lr-scale", o.BaseLRScale}, {"val-split", o.ValSplit}} {
+	}{{"epochs", float64(o.Epochs)}, {"batch", float64(o.Batch)}, {"lr", o.LR}, {"base-lr-scale", o.BaseLRScale}, {"layer-lr-decay", o.LayerDecay}, {"val-split", o.ValSplit}} {
 		if c.IsSet(f.name) && !(f.v > 0) {
 			return o, usagef("--%s %v: want more than 0", f.name, f.v)
 		}

@@ -88,6 +88,13 @@ func (v *finetuneView) phaseBegins(p finetune.PhasePlan) {
 	}
 	advise(v.c, "%s %s of %s parameters in %d tensors, from %s on%s",
 		what, thousands(p.Trained), thousands(p.Trained+p.Frozen), p.Layers, strings.Join(p.Cut, ", "), cached)
+	switch {
+	case p.BaseLR == 0:
+	case p.BaseLR == p.FirstLR:
+		advise(v.c, "learning rates: head %.3g, base %.3g", p.LR, p.BaseLR)
+	default:
+		advise(v.c, "learning rates: head %.3g, base %.3g at its end to %.3g where training begins", p.LR, p.BaseLR, p.FirstLR)
+	}
 	if p.Memory > 0 {
 		advise(v.c, "about %s of memory, and %s an epoch of %s (measured on one step)", megabytes(p.Memory), roughly(p.EpochTime), plural(p.Steps, "step"))
 	}

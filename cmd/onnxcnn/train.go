@@ -12,7 +12,7 @@ import (
 )
 
 // notForTraining are flags of finetune that are about a base which was trained before.
-var notForTraining = []string{"unfreeze-from", "at", "head", "pool", "bn", "base-lr-scale", "phases", "cache"}
+var notForTraining = []string{"unfreeze-from", "at", "head", "pool", "bn", "base-lr-scale", "layer-lr-decay", "phases", "cache"}
 
 func trainCommand() *cli.Command {
 	flags := slices.DeleteFunc(finetuneFlags(), func(f cli.Flag) bool { return slices.Contains(notForTraining, f.Names()[0]) })
