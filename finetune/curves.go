@@ -1,7 +1,6 @@
 package finetune
 
 import (
-	"image/color"
 	"io"
 
 	"github.com/onnxcnn/onnxcnn/finetune/metrics"
@@ -21,8 +20,3 @@ func Curves(history []Epoch) []metrics.Epoch {
 	}
 	return out
 }
-
-var (
-	trainColor = color.RGBA{R: 0x1f, G: 0x77, B: 0xb4, A: 0xff}
-	valColor   = color.RGBA{R: 0xd6, G: 0x27, B: 0x28, A: 0xff}
-)

@@ -14,8 +14,10 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
 
 	"github.com/onnxcnn/onnxcnn/internal/atomicfile"
+	"github.com/onnxcnn/onnxcnn/internal/chart"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -185,19 +187,18 @@ func (f folder) plotLRFind(l *LRFind) error {
 	for i := range losses { // single batches must not squeeze the curve
 		losses[i].Y = min(losses[i].Y, 1.5*top)
 	}
-	p := plot.New()
-	p.Title.Text = fmt.Sprintf("the loss falls most steeply at %.2g", l.Suggested)
-	p.X.Label.Text, p.Y.Label.Text = "learning rate", "loss"
+	t := &chart.Light
+	p := t.Plot("learning rate", "loss")
+	p.Title.Text = fmt.Sprintf("The loss falls most steeply at %.2g", l.Suggested)
 	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
 	p.Legend.Top, p.Legend.Left = true, true
-	p.Add(plotter.NewGrid())
 	mark := plotter.XYs{{X: l.Suggested, Y: 0}, {X: l.Suggested, Y: top}}
 	for _, c := range []struct {
 		name   string
 		points plotter.XYs
 		width  float64
 		color  color.Color
-	}{{"batch", losses, 0.5, color.Gray{Y: 0xa0}}, {"smoothed", smoothed, 1.5, trainColor}, {"suggested", mark, 1, valColor}} {
+	}{{"batch", losses, 0.5, color.Gray{Y: 0xa0}}, {"smoothed", smoothed, 1.5, t.Series[0]}, {"suggested", mark, 1, t.Series[1]}} {
 		line, err := plotter.NewLine(c.points)
 		if err != nil {
 			return err
@@ -207,11 +208,6 @@ func (f folder) plotLRFind(l *LRFind) error {
 		p.Legend.Add(c.name, line)
 	}
 	return atomicfile.Write(f.path("lr_find.png"), func(w io.Writer) error {
-		c, err := p.WriterTo(16*vg.Centimeter, 10*vg.Centimeter, "png")
-		if err != nil {
-			return err
-		}
-		_, err = c.WriteTo(w)
-		return err
+		return chart.Picture(w, 16*vg.Centimeter, 10*vg.Centimeter, t, func(c draw.Canvas) { p.Draw(draw.Crop(c, 8, -14, 8, -8)) })
 	})
 }

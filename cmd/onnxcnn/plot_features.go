@@ -57,7 +57,7 @@ func plotFeatures(c *cli.Context) error {
 		return err
 	}
 	var points []embed.Point
-	title, x, y := filepath.Base(path), "", ""
+	title, x, y := filepath.Base(path)+" · PCA", "", ""
 	if method == "pca" {
 		var share []float64
 		points, share, err = embed.PCA(set.features, set.n)
@@ -69,7 +69,7 @@ func plotFeatures(c *cli.Context) error {
 		}
 		x, y = name(0), name(1)
 	} else {
-		title += ", t-SNE"
+		title = filepath.Base(path) + " · t-SNE"
 		progress := newBar(c, c.Int("iterations"), "steps")
 		o := embed.TSNEOptions{Perplexity: c.Float64("perplexity"), Iterations: c.Int("iterations"), Threads: c.Int("threads"),
 			Progress: func(done, _ int) { progress.set(done) }}

@@ -158,14 +158,33 @@ func TestPlot(t *testing.T) {
 	for i := range many {
 		many[i] = "class"
 	}
-	for _, classes := range [][]string{{"a", "b", "c"}, many} {
+	width := 0
+	for _, classes := range [][]string{nil, {"a", "b", "c"}, many} {
 		var b bytes.Buffer
-		if err := Plot(&b, p, labels, classes, "title", "x", "y"); err != nil {
+		of := labels
+		if classes == nil {
+			of = nil
+		}
+		if err := Plot(&b, p, of, classes, "title", "x", "y"); err != nil {
 			t.Fatal(err)
 		}
 		img, err := png.Decode(&b)
-		if err != nil || img.Bounds().Dx() < 600 {
-			t.Error(err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// A legend makes the picture wider: it covers no points.
+		if w := img.Bounds().Dx(); classes == nil {
+			width = w
+		} else if w <= width {
+			t.Errorf("%d pixels without legend, %d with one", width, w)
+		}
+		// Nothing touches the border: the outermost points are drawn whole.
+		for x := range img.Bounds().Dx() {
+			for _, y := range []int{0, img.Bounds().Dy() - 1} {
+				if r, g, b, _ := img.At(x, y).RGBA(); r+g+b != 3*0xffff {
+					t.Fatalf("something is drawn at %d,%d", x, y)
+				}
+			}
 		}
 	}
 	if err := Plot(&bytes.Buffer{}, p, nil, nil, "", "", ""); err != nil {

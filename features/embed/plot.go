@@ -9,31 +9,22 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/onnxcnn/onnxcnn/internal/chart"
 )
 
-// tones are colours that are told apart by eyes of every kind (Okabe and Ito 2008); further classes take them again, with
-// other shapes.
-var tones = []color.NRGBA{
-	{0x00, 0x72, 0xb2, 255}, {0xd5, 0x5e, 0x00, 255}, {0x00, 0x9e, 0x73, 255}, {0xcc, 0x79, 0xa7, 255},
-	{0xe6, 0x9f, 0x00, 255}, {0x56, 0xb4, 0xe9, 255}, {0x33, 0x33, 0x33, 255}, {0xb8, 0xa9, 0x00, 255},
-}
-
+// glyphs tell classes apart that have the same colour.
 var glyphs = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.TriangleGlyph{}, draw.SquareGlyph{}, draw.PlusGlyph{}, draw.CrossGlyph{}, draw.RingGlyph{}}
 
 // maxLegend is how many classes the legend names.
-const maxLegend = 40
+const maxLegend = 24
 
 // Plot draws points in the colour of their class as a PNG. labels are indices into classes, -1 for none; without classes all
-// points are of one kind. x and y name the axes.
+// points are of one kind. x and y name the axes; where both are "", distances from the axes mean nothing, and none are drawn.
 func Plot(w io.Writer, points []Point, labels []int, classes []string, title, x, y string) error {
 	if labels != nil && len(labels) != len(points) {
 		return fmt.Errorf("%d labels for %d points", len(labels), len(points))
 	}
-	p := plot.New()
-	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, x, y
-	p.Title.Padding = vg.Points(6)
-	p.Legend.Top = true
-	p.Legend.Padding = vg.Points(2)
 	byClass := make([]plotter.XYs, len(classes)+1)
 	for i, at := range points {
 		k := len(classes)
@@ -45,6 +36,19 @@ func Plot(w io.Writer, points []Point, labels []int, classes []string, title, x,
 		}
 		byClass[k] = append(byClass[k], plotter.XY{X: at.X, Y: at.Y})
 	}
+	t := &chart.Light
+	p := t.Plot(x, y)
+	p.Title.Text = title
+	if x == "" && y == "" {
+		p.HideAxes()
+	}
+	radius := vg.Points(3)
+	if len(points) > 1000 {
+		radius = vg.Points(2)
+	}
+	// The legend stands beside the plot: inside, it would cover points.
+	legend, named, more := p.Legend, 0, 0
+	legend.Top = true
 	for k, list := range byClass {
 		if len(list) == 0 {
 			continue
@@ -53,25 +57,44 @@ func Plot(w io.Writer, points []Point, labels []int, classes []string, title, x,
 		if err != nil {
 			return err
 		}
-		s.Radius = vg.Points(2.2)
-		s.Color, s.Shape = color.NRGBA{0x99, 0x99, 0x99, 255}, glyphs[0]
+		s.Radius, s.Color, s.Shape = radius, color.NRGBA{0x99, 0x99, 0x99, 255}, glyphs[0]
 		name := "no class"
 		if k < len(classes) {
-			s.Color, s.Shape = tones[k%len(tones)], glyphs[k/len(tones)%len(glyphs)]
-			name = classes[k]
+			s.Color, s.Shape = t.Series[k%len(t.Series)], glyphs[k/len(t.Series)%len(glyphs)]
+			name = chart.Short(classes[k])
 		}
 		p.Add(s)
-		if len(classes) > 0 && k < maxLegend {
-			p.Legend.Add(name, s)
+		switch {
+		case len(classes) == 0:
+		case named < maxLegend:
+			legend.Add(name, s)
+			named++
+		default:
+			more++
 		}
 	}
-	if n := len(classes) - maxLegend; n > 0 {
-		p.Legend.Add(fmt.Sprintf("and %d more", n))
+	if more > 0 {
+		legend.Add(fmt.Sprintf("and %d more", more))
 	}
-	to, err := p.WriterTo(8*vg.Inch, 6.4*vg.Inch, "png")
-	if err != nil {
-		return err
+	widen(&p.X)
+	widen(&p.Y)
+	const side, margin = 6.4 * vg.Inch, 10
+	beside := vg.Length(0)
+	if named > 0 {
+		r := legend.Rectangle(draw.Canvas{})
+		beside = r.Size().X + 2*margin
 	}
-	_, err = to.WriteTo(w)
-	return err
+	return chart.Picture(w, side*1.15+beside, side, t, func(c draw.Canvas) {
+		p.Draw(draw.Crop(c, margin, -margin-beside, margin, -margin))
+		if named > 0 {
+			legend.Left = true
+			legend.Draw(draw.Crop(c, c.Size().X-beside, -margin, margin, -4*margin))
+		}
+	})
+}
+
+// widen leaves room between the outermost points and the frame.
+func widen(a *plot.Axis) {
+	room := (a.Max - a.Min) * 0.03
+	a.Min, a.Max = a.Min-room, a.Max+room
 }

@@ -7,15 +7,17 @@ import (
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/onnxcnn/onnxcnn/internal/chart"
 )
 
 // WriteCalibration draws the reliability diagram as a PNG: how often predictions of some confidence are right, where
 // that should be, and below how many predictions there are.
-func (r *Report) WriteCalibration(w io.Writer) error { return r.drawCalibration(w, &light) }
+func (r *Report) WriteCalibration(w io.Writer) error { return r.drawCalibration(w, &chart.Light) }
 
-func (r *Report) drawCalibration(w io.Writer, t *theme) error {
+func (r *Report) drawCalibration(w io.Writer, t *chart.Theme) error {
 	const side, left, bottom, counts, between = 380, 64, 56, 70, 48
-	return picture(w, left+side+40, bottom+counts+between+side+76, t, func(c draw.Canvas) {
+	return chart.Picture(w, left+side+40, bottom+counts+between+side+76, t, func(c draw.Canvas) {
 		s := square{t: t, x: left, y: bottom + counts + between, width: side, depth: side}
 		s.axes(c, "confidence", "accuracy")
 		for _, b := range r.Calibration {
@@ -24,13 +26,13 @@ func (r *Report) drawCalibration(w io.Writer, t *theme) error {
 			}
 		}
 		s.diagonal(c)
-		c.FillText(bold(t.text(13)), vg.Point{X: left + side/2, Y: s.y + side + 52},
+		c.FillText(chart.Bold(t.Text(13)), vg.Point{X: left + side/2, Y: s.y + side + 52},
 			fmt.Sprintf("Calibration: expected error %.3f", r.CalibrationError))
 		column := func(at vg.Length, fill draw.LineStyle, text string) {
-			t.legend(c, []key{{fill, text}}, left+at, s.y+side+26)
+			drawLegend(t, c, []key{{fill, text}}, left+at, s.y+side+26)
 		}
-		column(40, draw.LineStyle{Color: t.shade(0.5), Width: 8}, "accuracy")
-		column(150, draw.LineStyle{Color: t.gap, Width: 2}, "gap to the confidence")
+		column(40, draw.LineStyle{Color: t.Shade(0.5), Width: 8}, "accuracy")
+		column(150, draw.LineStyle{Color: t.Gap, Width: 2}, "gap to the confidence")
 
 		r.drawCounts(c, &square{t: t, x: left, y: bottom - 16, width: side, depth: counts})
 	})
@@ -39,10 +41,10 @@ func (r *Report) drawCalibration(w io.Writer, t *theme) error {
 // drawBin draws a bar up to the accuracy and the distance from there to the mean confidence.
 func (r *Report) drawBin(c draw.Canvas, s *square, b Bin) {
 	from, to := s.at(b.From, 0), s.at(b.To, float64(b.Accuracy))
-	rectangle(c, s.t.shade(0.5), from.X+1, from.Y, to.X-1, to.Y)
+	chart.Rectangle(c, s.t.Shade(0.5), from.X+1, from.Y, to.X-1, to.Y)
 	middle := (b.From + b.To) / 2
 	end := s.at(middle, float64(b.Confidence))
-	style := draw.LineStyle{Color: s.t.gap, Width: 2}
+	style := draw.LineStyle{Color: s.t.Gap, Width: 2}
 	c.StrokeLines(style, []vg.Point{s.at(middle, float64(b.Accuracy)), end})
 	c.StrokeLines(style, []vg.Point{{X: from.X + 4, Y: end.Y}, {X: to.X - 4, Y: end.Y}})
 }
@@ -55,15 +57,15 @@ func (r *Report) drawCounts(c draw.Canvas, s *square) {
 	}
 	for _, b := range r.Calibration {
 		from, to := s.at(b.From, 0), s.at(b.To, share(b.Count, most))
-		rectangle(c, s.t.shade(0.6), from.X+1, from.Y, to.X-1, to.Y)
+		chart.Rectangle(c, s.t.Shade(0.6), from.X+1, from.Y, to.X-1, to.Y)
 	}
-	style := draw.LineStyle{Color: s.t.faint, Width: 0.75}
+	style := draw.LineStyle{Color: s.t.Faint, Width: 0.75}
 	c.StrokeLines(style, []vg.Point{s.at(0, 0), s.at(1, 0)}, []vg.Point{s.at(0, 1), s.at(1, 1)})
-	beside := s.t.text(10)
+	beside := s.t.Text(10)
 	beside.XAlign = draw.XRight
 	c.FillText(beside, s.at(0, 0).Add(vg.Point{X: -6}), "0")
 	c.FillText(beside, s.at(0, 1).Add(vg.Point{X: -6}), fmt.Sprint(most))
-	name := s.t.text(11)
+	name := s.t.Text(11)
 	c.FillText(name, s.at(0.5, 0).Add(vg.Point{Y: -16}), "predictions of that confidence")
 	name.Rotation = math.Pi / 2
 	c.FillText(name, s.at(0, 0.5).Add(vg.Point{X: -40}), "count")

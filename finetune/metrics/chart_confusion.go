@@ -8,17 +8,19 @@ import (
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/onnxcnn/onnxcnn/internal/chart"
 )
 
 // WriteConfusion draws the confusion matrix as a PNG: a row for each true class, a column for each prediction, coloured
 // by the share of the row, so that rare classes are seen as well as frequent ones. Up to 20 classes the counts stand in
 // the cells, up to 120 the classes are named, beyond that numbered.
-func (r *Report) WriteConfusion(w io.Writer) error { return r.drawConfusion(w, &light) }
+func (r *Report) WriteConfusion(w io.Writer) error { return r.drawConfusion(w, &chart.Light) }
 
 // matrix is where the parts of the picture lie, in points.
 type matrix struct {
 	r       *Report
-	t       *theme
+	t       *chart.Theme
 	k       int
 	cell    vg.Length
 	font    vg.Length // size of the classes' names
@@ -31,7 +33,7 @@ type matrix struct {
 	labelWidth, labelDrop vg.Length // space of the names beside and below the cells
 }
 
-func newMatrix(r *Report, t *theme) *matrix {
+func newMatrix(r *Report, t *chart.Theme) *matrix {
 	m := &matrix{r: r, t: t, k: len(r.Classes), every: 1}
 	switch k := vg.Length(m.k); {
 	case m.k <= 5:
@@ -45,7 +47,7 @@ func newMatrix(r *Report, t *theme) *matrix {
 		m.every = niceStep(m.k)
 	}
 	m.side = m.cell * vg.Length(m.k)
-	style := t.text(m.font)
+	style := t.Text(m.font)
 	for i := 0; i < m.k; i += m.every {
 		m.labelWidth = max(m.labelWidth, style.Width(m.label(i)))
 	}
@@ -59,7 +61,7 @@ func newMatrix(r *Report, t *theme) *matrix {
 	m.width = m.left + m.side + 76 // the scale
 	m.height = m.bottom + m.side + 44
 	// Room for the title above few classes.
-	if extra := bold(t.text(13)).Width(m.title()) + 32 - m.width; extra > 0 {
+	if extra := chart.Bold(t.Text(13)).Width(m.title()) + 32 - m.width; extra > 0 {
 		m.left += extra / 2
 		m.width += extra
 	}
@@ -81,17 +83,17 @@ func (m *matrix) label(i int) string {
 	if m.every > 1 {
 		return strconv.Itoa(i)
 	}
-	return short(m.r.Classes[i].Name)
+	return chart.Short(m.r.Classes[i].Name)
 }
 
 func (m *matrix) title() string {
 	return fmt.Sprintf("Confusion matrix: %d of %d right, %s", m.r.Correct, m.r.Samples, percent(m.r.Accuracy))
 }
 
-func (r *Report) drawConfusion(w io.Writer, t *theme) error {
+func (r *Report) drawConfusion(w io.Writer, t *chart.Theme) error {
 	m := newMatrix(r, t)
-	return picture(w, m.width, m.height, t, func(c draw.Canvas) {
-		c.FillText(bold(t.text(13)), vg.Point{X: m.width / 2, Y: m.height - 22}, m.title())
+	return chart.Picture(w, m.width, m.height, t, func(c draw.Canvas) {
+		c.FillText(chart.Bold(t.Text(13)), vg.Point{X: m.width / 2, Y: m.height - 22}, m.title())
 		m.cells(c)
 		m.names(c)
 		m.scale(c)
@@ -100,7 +102,7 @@ func (r *Report) drawConfusion(w io.Writer, t *theme) error {
 
 func (m *matrix) cells(c draw.Canvas) {
 	top := m.bottom + m.side
-	rectangle(c, m.t.low, m.left, m.bottom, m.left+m.side, top)
+	chart.Rectangle(c, m.t.Low, m.left, m.bottom, m.left+m.side, top)
 	gap := vg.Length(0)
 	if m.cell >= 4 {
 		gap = 0.5
@@ -112,17 +114,17 @@ func (m *matrix) cells(c draw.Canvas) {
 			}
 			x, y := m.left+vg.Length(j)*m.cell, top-vg.Length(i+1)*m.cell
 			v := share(n, m.r.Classes[i].Support)
-			fill := m.t.shade(v)
+			fill := m.t.Shade(v)
 			if n > 0 && !m.counted {
-				fill = m.t.shade(0.25 + 0.75*v) // a single sample of many must be seen
+				fill = m.t.Shade(0.25 + 0.75*v) // a single sample of many must be seen
 			}
-			rectangle(c, fill, x+gap, y+gap, x+m.cell-gap, y+m.cell-gap)
+			chart.Rectangle(c, fill, x+gap, y+gap, x+m.cell-gap, y+m.cell-gap)
 			if m.counted {
 				m.count(c, x+m.cell/2, y+m.cell/2, n, v)
 			}
 		}
 	}
-	frame := draw.LineStyle{Color: m.t.faint, Width: 0.75}
+	frame := draw.LineStyle{Color: m.t.Faint, Width: 0.75}
 	c.StrokeLines(frame, []vg.Point{{X: m.left, Y: m.bottom}, {X: m.left + m.side, Y: m.bottom},
 		{X: m.left + m.side, Y: top}, {X: m.left, Y: top}, {X: m.left, Y: m.bottom}})
 }
@@ -130,12 +132,12 @@ func (m *matrix) cells(c draw.Canvas) {
 // count writes a number into a cell, as small as needed, with its share of the row where there is room.
 func (m *matrix) count(c draw.Canvas, x, y vg.Length, n int, v float64) {
 	size := vg.Length(math.Min(14, float64(m.cell)/3))
-	style := m.t.text(size)
+	style := m.t.Text(size)
 	text := strconv.Itoa(n)
 	if w := style.Width(text); w > m.cell-4 {
 		style.Font.Size = size * (m.cell - 4) / w
 	}
-	style.Color = on(m.t.shade(v))
+	style.Color = chart.On(m.t.Shade(v))
 	if m.cell < 60 || n == 0 {
 		c.FillText(style, vg.Point{X: x, Y: y}, text)
 		return
@@ -146,7 +148,7 @@ func (m *matrix) count(c draw.Canvas, x, y vg.Length, n int, v float64) {
 }
 
 func (m *matrix) names(c draw.Canvas) {
-	row, column := m.t.text(m.font), m.t.text(m.font)
+	row, column := m.t.Text(m.font), m.t.Text(m.font)
 	row.XAlign = draw.XRight
 	column.YAlign = draw.YTop
 	if m.turned {
@@ -158,7 +160,7 @@ func (m *matrix) names(c draw.Canvas) {
 		c.FillText(row, vg.Point{X: m.left - 6, Y: m.bottom + m.side - at}, m.label(i))
 		c.FillText(column, vg.Point{X: m.left + at, Y: m.bottom - 6}, m.label(i))
 	}
-	axis := bold(m.t.text(11))
+	axis := chart.Bold(m.t.Text(11))
 	c.FillText(axis, vg.Point{X: m.left + m.side/2, Y: 16}, "predicted")
 	axis.Rotation = math.Pi / 2
 	c.FillText(axis, vg.Point{X: m.left - m.labelWidth - 22, Y: m.bottom + m.side/2}, "actual")
@@ -175,9 +177,9 @@ func (m *matrix) scale(c draw.Canvas) {
 			v = 0.25 + 0.75*v
 		}
 		// Each step reaches up to the top, below the next ones: no paper shines through between them.
-		rectangle(c, m.t.shade(v), x, y+height*vg.Length(i)/steps, x+12, y+height)
+		chart.Rectangle(c, m.t.Shade(v), x, y+height*vg.Length(i)/steps, x+12, y+height)
 	}
-	style := m.t.text(9)
+	style := m.t.Text(9)
 	style.XAlign = draw.XLeft
 	for _, v := range []float64{0, 0.5, 1} {
 		c.FillText(style, vg.Point{X: x + 16, Y: y + height*vg.Length(v)}, fmt.Sprintf("%.0f %%", 100*v))

@@ -6,11 +6,13 @@ import (
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/onnxcnn/onnxcnn/internal/chart"
 )
 
 // square is a part of a chart in which both axes go from 0 to 1.
 type square struct {
-	t            *theme
+	t            *chart.Theme
 	x, y         vg.Length // the lower left corner
 	width, depth vg.Length
 }
@@ -22,8 +24,8 @@ func (s *square) at(x, y float64) vg.Point {
 
 // axes draws the grid, numbers and names.
 func (s *square) axes(c draw.Canvas, xName, yName string) {
-	grid := draw.LineStyle{Color: s.t.faint, Width: 0.75}
-	below, beside := s.t.text(10), s.t.text(10)
+	grid := draw.LineStyle{Color: s.t.Faint, Width: 0.75}
+	below, beside := s.t.Text(10), s.t.Text(10)
 	below.YAlign, beside.XAlign = draw.YTop, draw.XRight
 	for i := 0; i <= 5; i++ {
 		v := float64(i) / 5
@@ -32,7 +34,7 @@ func (s *square) axes(c draw.Canvas, xName, yName string) {
 		c.FillText(below, s.at(v, 0).Add(vg.Point{Y: -6}), text)
 		c.FillText(beside, s.at(0, v).Add(vg.Point{X: -6}), text)
 	}
-	name := s.t.text(11)
+	name := s.t.Text(11)
 	c.FillText(name, s.at(0.5, 0).Add(vg.Point{Y: -30}), xName)
 	name.Rotation = math.Pi / 2
 	c.FillText(name, s.at(0, 0.5).Add(vg.Point{X: -40}), yName)
@@ -40,7 +42,7 @@ func (s *square) axes(c draw.Canvas, xName, yName string) {
 
 // diagonal draws where the two axes are equal.
 func (s *square) diagonal(c draw.Canvas) {
-	c.StrokeLines(draw.LineStyle{Color: s.t.ink, Width: 1, Dashes: []vg.Length{4, 4}}, []vg.Point{s.at(0, 0), s.at(1, 1)})
+	c.StrokeLines(draw.LineStyle{Color: s.t.Ink, Width: 1, Dashes: []vg.Length{4, 4}}, []vg.Point{s.at(0, 0), s.at(1, 1)})
 }
 
 // key is a line of a legend.
@@ -49,9 +51,9 @@ type key struct {
 	text string
 }
 
-// legend lists keys downwards from a point.
-func (t *theme) legend(c draw.Canvas, keys []key, x, y vg.Length) {
-	style := t.text(10)
+// drawLegend lists keys downwards from a point.
+func drawLegend(t *chart.Theme, c draw.Canvas, keys []key, x, y vg.Length) {
+	style := t.Text(10)
 	style.XAlign = draw.XLeft
 	for i, k := range keys {
 		at := y - vg.Length(i)*17

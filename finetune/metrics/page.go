@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 
 	"github.com/onnxcnn/onnxcnn/features"
+	"github.com/onnxcnn/onnxcnn/internal/chart"
 	"github.com/onnxcnn/onnxcnn/zoo"
 )
 
@@ -105,7 +106,7 @@ func (e *Evaluation) WritePageWith(w io.Writer, x Extra) error {
 		c, err := newPageChart("Training", fmt.Sprintf("Loss and accuracy over %d epochs: at the end %.4f and %s in training, %.4f and %s in validation.",
 			last.Epoch, last.TrainLoss, percent(last.TrainAcc), last.ValLoss, percent(last.ValAcc)),
 			"Where training goes on getting better and validation does not, the network learns its images by heart.",
-			func(w io.Writer, t *theme) error { return drawCurves(w, t, x.History) })
+			func(w io.Writer, t *chart.Theme) error { return drawCurves(w, t, x.History) })
 		if err != nil {
 			return err
 		}
@@ -113,7 +114,7 @@ func (e *Evaluation) WritePageWith(w io.Writer, x Extra) error {
 	}
 	for _, c := range []struct {
 		title, text, note string
-		draw              func(io.Writer, *theme) error
+		draw              func(io.Writer, *chart.Theme) error
 	}{
 		{"Confusion matrix", fmt.Sprintf("Confusion matrix: %d of %d images are on the diagonal.", e.Correct, e.Samples),
 			"Rows are the true classes, columns the predictions. Colours are shares of the row.", e.drawConfusion},
@@ -156,22 +157,22 @@ func (e *Evaluation) pageMistakes(list []Mistake, details map[int]Detail) []page
 	return out
 }
 
-func newPageChart(title, text, note string, draw func(io.Writer, *theme) error) (*pageChart, error) {
+func newPageChart(title, text, note string, draw func(io.Writer, *chart.Theme) error) (*pageChart, error) {
 	c := &pageChart{Title: title, Text: text, Note: note}
 	var err error
-	if c.Light, c.Width, c.Height, err = inline(draw, &light); err != nil {
+	if c.Light, c.Width, c.Height, err = inline(draw, &chart.Light); err != nil {
 		return nil, err
 	}
-	if c.Dark, _, _, err = inline(draw, &dark); err != nil {
+	if c.Dark, _, _, err = inline(draw, &chart.Dark); err != nil {
 		return nil, err
 	}
 	c.DarkSet = template.Srcset(c.Dark)
 	return c, nil
 }
 
-// inline draws a chart into a data URI. Charts have two pixels to one of the page (see dpi), less what points are
+// inline draws a chart into a data URI. Charts have two pixels to one of the page (see chart.DPI), less what points are
 // smaller than pixels.
-func inline(draw func(io.Writer, *theme) error, t *theme) (uri template.URL, width, height int, err error) {
+func inline(draw func(io.Writer, *chart.Theme) error, t *chart.Theme) (uri template.URL, width, height int, err error) {
 	var b bytes.Buffer
 	if err := draw(&b, t); err != nil {
 		return "", 0, 0, err
@@ -180,7 +181,7 @@ func inline(draw func(io.Writer, *theme) error, t *theme) (uri template.URL, wid
 	if err != nil {
 		return "", 0, 0, err
 	}
-	return dataURI("image/png", b.Bytes()), c.Width * 96 / dpi, c.Height * 96 / dpi, nil
+	return dataURI("image/png", b.Bytes()), c.Width * 96 / chart.DPI, c.Height * 96 / chart.DPI, nil
 }
 
 func dataURI(kind string, data []byte) template.URL {
@@ -232,3 +233,5 @@ func inlinePicture(img image.Image) template.URL {
 	}
 	return dataURI("image/jpeg", b.Bytes())
 }
+
+func percent(v float64) string { return fmt.Sprintf("%.1f %%", 100*v) }

@@ -39,6 +39,7 @@ var levels = map[string]int{
 	"internal/sheet":      10,
 	"internal/ziparchive": 10,
 	"internal/heat":       10,
+	"internal/chart":      10,
 
 	"internal/conv": 20,
 
