@@ -35,7 +35,7 @@ func (r *run) evaluate(ctx context.Context, res *Result) error {
 	return atomicfile.Write(r.dir.path("confusion.png"), e.WriteConfusion)
 }
 
-// evaluateMulti does the same for images of any number of classes: there is no confusion between these.
+// evaluateMulti does the same for images of any number of classes: there is no confusion between these, but a curve of each.
 func (r *run) evaluateMulti(ctx context.Context, m *onnx.Model, data *features.Dataset, o metrics.EvaluateOptions, res *Result) error {
 	e, err := metrics.EvaluateMulti(ctx, m, data, o)
 	if err != nil {
@@ -43,5 +43,8 @@ func (r *run) evaluateMulti(ctx context.Context, m *onnx.Model, data *features.D
 	}
 	e.Split = "val"
 	res.Multi = e.MultiReport
-	return atomicfile.Write(r.dir.path("report.json"), e.WriteJSON)
+	if err := atomicfile.Write(r.dir.path("report.json"), e.WriteJSON); err != nil {
+		return err
+	}
+	return atomicfile.Write(r.dir.path("precision_recall.png"), e.WritePrecisionRecall)
 }

@@ -22,7 +22,7 @@ const checkpointFile = "checkpoint.safetensors"
 var results = []string{"run.json", checkpointFile, "model.onnx"}
 
 // written are the files that a run writes, of which a killed one may have left temporary ones.
-var written = append([]string{"head.onnx", samplesFile, "history.csv", "history.json", "curves.png", "report.json", "confusion.png"}, results...)
+var written = append([]string{"head.onnx", samplesFile, "history.csv", "history.json", "curves.png", "report.json", "confusion.png", "precision_recall.png"}, results...)
 
 // ErrRunExists says that a run folder has the results of an earlier run.
 var ErrRunExists = errors.New("the folder has an earlier run in it")

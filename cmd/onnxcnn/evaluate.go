@@ -32,7 +32,7 @@ calibration, and the commonest and the most confident mistakes. --report writes 
 (index.html), charts (PNG), report.json, and predictions.csv with a line an image.
 
 With --labels-csv images may have any number of classes: it shows average precision, AUC, precision, recall and F1 of
-each class, and the threshold that would be best for its F1. --report writes report.json and predictions.csv then.
+each class, and the threshold that would be best for its F1. The report has precision-recall curves then.
 
   onnxcnn evaluate flowers.onnx flowers/val
   onnxcnn evaluate flowers.onnx flowers --report report
@@ -85,9 +85,6 @@ func evaluate(c *cli.Context) error {
 			return err
 		}
 	}
-	if c.String("labels-csv") != "" {
-		return evaluateMulti(c, m, rest[0], o)
-	}
 	data, split, err := evaluationImages(c, rest[0])
 	if err != nil {
 		return err
@@ -103,12 +100,25 @@ func evaluate(c *cli.Context) error {
 	skip := &skips{c: c, bar: progress}
 	o.Features.Progress = func(p features.Progress) { progress.set(p.Done) }
 	o.Skip = skip.add
-	e, err := metrics.Evaluate(c.Context, m, data, o)
+	var e evaluated
+	var print func(io.Writer) error
+	if c.String("labels-csv") != "" {
+		var r *metrics.MultiEvaluation
+		if r, err = metrics.EvaluateMulti(c.Context, m, data, o); err == nil {
+			r.Model, r.Data, r.Split = model, rest[0], split
+			e, print = r, func(w io.Writer) error { return printMulti(w, r) }
+		}
+	} else {
+		var r *metrics.Evaluation
+		if r, err = metrics.Evaluate(c.Context, m, data, o); err == nil {
+			r.Model, r.Data, r.Split = model, rest[0], split
+			e, print = r, func(w io.Writer) error { return printEvaluation(w, r) }
+		}
+	}
 	progress.clear()
 	if err != nil {
 		return adviseClasses(c, err)
 	}
-	e.Model, e.Data, e.Split = model, rest[0], split
 	if report != "" {
 		if err := e.WriteFolder(report); err != nil {
 			return fmt.Errorf("--report: %w", err)
@@ -117,12 +127,18 @@ func evaluate(c *cli.Context) error {
 	if c.Bool("json") {
 		err = e.WriteJSON(c.App.Writer)
 	} else {
-		err = printEvaluation(c.App.Writer, e)
+		err = print(c.App.Writer)
 		if report != "" {
 			fmt.Fprintf(c.App.Writer, "\nReport: %s\n", metrics.Page(report))
 		}
 	}
 	return errors.Join(err, skip.result(len(data.Items)))
+}
+
+// evaluated is an evaluation of images of one class each, or of any number.
+type evaluated interface {
+	WriteFolder(dir string) error
+	WriteJSON(w io.Writer) error
 }
 
 // adviseClasses says what to do where classes and folders do not match.

@@ -1,53 +1,13 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/urfave/cli/v2"
-
-	"github.com/onnxcnn/onnxcnn/features"
 	"github.com/onnxcnn/onnxcnn/finetune/metrics"
-	"github.com/onnxcnn/onnxcnn/onnx"
 )
-
-// evaluateMulti evaluates on images that have any number of classes each.
-func evaluateMulti(c *cli.Context, m *onnx.Model, dir string, o metrics.EvaluateOptions) error {
-	data, split, err := evaluationImages(c, dir)
-	if err != nil {
-		return err
-	}
-	progress := newBar(c, len(data.Items), "images")
-	defer progress.clear()
-	skip := &skips{c: c, bar: progress}
-	o.Features.Progress = func(p features.Progress) { progress.set(p.Done) }
-	o.Skip = skip.add
-	e, err := metrics.EvaluateMulti(c.Context, m, data, o)
-	progress.clear()
-	if err != nil {
-		return adviseClasses(c, err)
-	}
-	e.Data, e.Split = dir, split
-	report := c.String("report")
-	if report != "" {
-		if err := e.WriteFolder(report); err != nil {
-			return fmt.Errorf("--report: %w", err)
-		}
-	}
-	if c.Bool("json") {
-		err = e.WriteJSON(c.App.Writer)
-	} else {
-		err = printMulti(c.App.Writer, e)
-		if report != "" {
-			fmt.Fprintf(c.App.Writer, "\nReport: %s\n", filepath.Join(report, "report.json"))
-		}
-	}
-	return errors.Join(err, skip.result(len(data.Items)))
-}
 
 // printMulti prints the numbers: the totals first, since they are what one looks for.
 func printMulti(w io.Writer, e *metrics.MultiEvaluation) error {
@@ -61,6 +21,7 @@ func printMulti(w io.Writer, e *metrics.MultiEvaluation) error {
 	line("all classes right", percentOf(e.Exact), "of the images")
 	line("micro F1", measure(e.Micro.F1), fmt.Sprintf("macro %s", measure(e.Macro.F1)))
 	line("log loss", measure(e.LogLoss), "")
+	line("calibration error", measure(e.CalibrationError), fmt.Sprintf("expected, %d bins", len(e.Calibration)))
 	b.WriteString("\n")
 	wide := len("class")
 	for _, k := range e.Classes {

@@ -22,6 +22,7 @@ const (
 	confusionFile   = "confusion.png"
 	rocFile         = "roc.png"
 	calibrationFile = "calibration.png"
+	recallFile      = "precision_recall.png"
 )
 
 // Page returns the name of the page in a report's folder.
@@ -51,23 +52,30 @@ func CheckFolder(dir string) error {
 // page that needs no other file; report.json; predictions.csv; confusion.png, roc.png and calibration.png. Files of
 // these names are replaced; but see [CheckFolder] for folders that are refused.
 func (e *Evaluation) WriteFolder(dir string) error {
-	if err := CheckFolder(dir); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return err
-	}
-	for _, f := range []struct {
-		name  string
-		write func(io.Writer) error
-	}{
+	return writeFolder(dir, []folderFile{
 		{reportFile, e.WriteJSON},
 		{predictionsFile, e.Predictions.WriteCSV},
 		{confusionFile, e.WriteConfusion},
 		{rocFile, e.WriteROC},
 		{calibrationFile, e.WriteCalibration},
 		{pageFile, e.WritePage},
-	} {
+	})
+}
+
+// folderFile is a file of a report's folder.
+type folderFile struct {
+	name  string
+	write func(io.Writer) error
+}
+
+func writeFolder(dir string, files []folderFile) error {
+	if err := CheckFolder(dir); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	for _, f := range files {
 		// Whole before the file is opened: the charts are made in memory anyway.
 		var b bytes.Buffer
 		if err := f.write(&b); err != nil {

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -33,26 +34,44 @@ type MultiReport struct {
 
 	LogLoss float64 `json:"log_loss"` // mean of -ln p of what is true, over all samples and classes; p is at least 2.2e-16
 
-	Classes []MultiClass `json:"classes"`
+	// CalibrationError is the expected calibration error of all answers: how far, on average, probabilities are from how
+	// often the class is there.
+	CalibrationError float64 `json:"calibration_error"`
+
+	Classes     []MultiClass   `json:"classes"`
+	ROC         Curve          `json:"roc"`         // mean of the classes' curves
+	Calibration []Bin          `json:"calibration"` // of all probabilities: Confidence is their mean, Accuracy the share that is there
+	Mistakes    []MultiMistake `json:"mistakes"`    // the 20 answers that are furthest from the truth, of those that are wrong
 }
 
-// MultiClass is how well one class is told.
+// multiBins and multiMistakes are how much of these a report has.
+const multiBins, multiMistakes = 15, 20
+
+// MultiClass is how well one class is told. Predicted are the samples that are said to have it.
 type MultiClass struct {
-	Name             string  `json:"name"`
-	Support          int     `json:"support"`   // samples that have it
-	Predicted        int     `json:"predicted"` // samples that are said to have it
-	Correct          int     `json:"correct"`   // both
-	Precision        float64 `json:"precision"`
-	Recall           float64 `json:"recall"`
-	F1               float64 `json:"f1"`
-	AUC              Value   `json:"auc"`
-	AveragePrecision Value   `json:"average_precision"`
+	Class
 
 	// Threshold is the probability from which on a class should be said to be there for the best F1, which is BestF1: the
 	// highest where there are several. It is undefined where no sample has the class.
-	Threshold Value `json:"best_threshold"`
-	BestF1    Value `json:"best_f1"`
-	ROC       Curve `json:"roc"` // empty where AUC is undefined
+	Threshold Value   `json:"best_threshold"`
+	BestF1    Value   `json:"best_f1"`
+	PR        PRCurve `json:"precision_recall"` // empty where no sample has the class
+}
+
+// PRCurve is, for falling thresholds, how many of the class's samples pass (recall), and how many of those that pass are the
+// class's (precision). Points that are less than 0.01 from the one before are left out.
+type PRCurve struct {
+	Recall    []float64 `json:"recall"`
+	Precision []float64 `json:"precision"`
+}
+
+// MultiMistake is a class that is said to be there though it is not, or is not seen.
+type MultiMistake struct {
+	Sample      int     `json:"sample"` // its index
+	Path        string  `json:"path,omitempty"`
+	Class       string  `json:"class"`
+	Present     bool    `json:"present"` // whether the sample has the class
+	Probability float64 `json:"probability"`
 }
 
 // half is the probability above which a class is said to be there.
@@ -118,8 +137,9 @@ func ComputeMulti(p MultiPredictions) (*MultiReport, error) {
 	var all MultiClass
 	occur, defined, ranked := 0, 0, 0
 	auc, precision := 0.0, 0.0
+	mean := newMeanCurve()
 	for c, name := range p.Classes {
-		m := p.class(c)
+		m, grid := p.class(c)
 		m.Name = name
 		r.Classes = append(r.Classes, m)
 		all.Support, all.Predicted, all.Correct = all.Support+m.Support, all.Predicted+m.Predicted, all.Correct+m.Correct
@@ -136,21 +156,47 @@ func ComputeMulti(p MultiPredictions) (*MultiReport, error) {
 		if m.AUC.Defined() {
 			auc += float64(m.AUC)
 			ranked++
+			mean.add(grid)
 		}
 	}
 	for _, v := range []*float64{&r.Macro.Precision, &r.Macro.Recall, &r.Macro.F1} {
 		*v /= float64(max(occur, 1))
 	}
 	r.Micro = Averages{share(all.Correct, all.Predicted), share(all.Correct, all.Support), share(2*all.Correct, all.Predicted+all.Support)}
-	r.AUC, r.AveragePrecision = Value(auc/float64(ranked)), Value(precision/float64(defined))
+	r.AUC, r.AveragePrecision, r.ROC = Value(auc/float64(ranked)), Value(precision/float64(defined)), mean.curve()
+	bins := newBinning(multiBins)
+	for i, v := range p.Probabilities {
+		bins.add(v, p.Truth[i])
+	}
+	r.Calibration, r.CalibrationError = bins.finish()
+	r.Mistakes = p.mistakes(multiMistakes)
 	return r, nil
 }
 
-// class computes what is to be said of one class.
-func (p *MultiPredictions) class(c int) MultiClass {
+// mistakes returns the n wrong answers that are furthest from the truth.
+func (p *MultiPredictions) mistakes(n int) []MultiMistake {
+	all := []MultiMistake{}
+	k := len(p.Classes)
+	for i, v := range p.Probabilities {
+		if (v > half) == p.Truth[i] {
+			continue
+		}
+		m := MultiMistake{Sample: i / k, Class: p.Classes[i%k], Present: p.Truth[i], Probability: v}
+		if p.Paths != nil {
+			m.Path = p.Paths[i/k]
+		}
+		all = append(all, m)
+	}
+	slices.SortStableFunc(all, func(a, b MultiMistake) int {
+		return cmp.Compare(math.Abs(b.Probability-half), math.Abs(a.Probability-half))
+	})
+	return all[:min(n, len(all))]
+}
+
+// class computes what is to be said of one class, and its ROC curve at the points of the grid.
+func (p *MultiPredictions) class(c int) (m MultiClass, grid []float64) {
 	k := len(p.Classes)
 	keys := make([]uint64, 0, len(p.Truth)/k)
-	var m MultiClass
 	for i := c; i < len(p.Truth); i += k {
 		v := p.Probabilities[i]
 		keys = append(keys, sortKey(v, p.Truth[i]))
@@ -165,19 +211,18 @@ func (p *MultiPredictions) class(c int) MultiClass {
 		}
 	}
 	slices.Sort(keys)
-	one := Class{Support: m.Support}
-	one.rank(keys)
-	m.AUC, m.AveragePrecision, m.ROC = one.AUC, one.AveragePrecision, one.ROC
+	grid = m.rank(keys)
 	m.Precision, m.Recall, m.F1 = share(m.Correct, m.Predicted), share(m.Correct, m.Support), share(2*m.Correct, m.Predicted+m.Support)
-	m.Threshold, m.BestF1 = bestThreshold(keys, m.Support)
-	return m
+	m.Threshold, m.BestF1, m.PR = thresholds(keys, m.Support)
+	return m, grid
 }
 
-// bestThreshold finds the threshold of the best F1 in sorted keys.
-func bestThreshold(keys []uint64, support int) (threshold, f1 Value) {
+// thresholds finds the threshold of the best F1 in sorted keys, and precision and recall at all of them.
+func thresholds(keys []uint64, support int) (threshold, f1 Value, pr PRCurve) {
 	threshold, f1 = Value(math.NaN()), Value(math.NaN())
+	pr = PRCurve{Recall: []float64{}, Precision: []float64{}}
 	if support == 0 {
-		return threshold, f1
+		return threshold, f1, pr
 	}
 	best, hits := -1.0, 0
 	for i := len(keys) - 1; i >= 0; i-- {
@@ -185,11 +230,18 @@ func bestThreshold(keys []uint64, support int) (threshold, f1 Value) {
 		if i > 0 && keys[i-1]>>1 == keys[i]>>1 {
 			continue // samples of one probability pass together
 		}
+		pr.add(share(hits, support), share(hits, len(keys)-i), i == 0)
 		if f := share(2*hits, len(keys)-i+support); f > best {
 			best, threshold = f, Value(math.Float64frombits(keys[i]>>1))
 		}
 	}
-	return threshold, Value(best)
+	return threshold, Value(best), pr
+}
+
+func (c *PRCurve) add(recall, precision float64, last bool) {
+	if n := len(c.Recall); n == 0 || last || recall-c.Recall[n-1] >= 0.01 || math.Abs(precision-c.Precision[n-1]) >= 0.01 {
+		c.Recall, c.Precision = append(c.Recall, recall), append(c.Precision, precision)
+	}
 }
 
 // WriteJSON writes the report as JSON.

@@ -1,18 +1,14 @@
 package metrics
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/onnxcnn/onnxcnn/features"
-	"github.com/onnxcnn/onnxcnn/internal/atomicfile"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -27,26 +23,23 @@ type MultiEvaluation struct {
 	*MultiReport
 
 	Predictions MultiPredictions `json:"-"` // of the images that were not skipped
+	Items       []features.Item  `json:"-"` // the image of each sample
 }
 
 // WriteJSON writes the evaluation as JSON, without the predictions.
 func (e *MultiEvaluation) WriteJSON(w io.Writer) error { return writeJSON(w, e) }
 
-// WriteFolder writes report.json and predictions.csv to a folder, which is made if it does not exist.
+// WriteFolder writes everything about the evaluation to a folder, as [Evaluation.WriteFolder] does: index.html, report.json,
+// predictions.csv, precision_recall.png, roc.png and calibration.png.
 func (e *MultiEvaluation) WriteFolder(dir string) error {
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return err
-	}
-	for name, write := range map[string]func(io.Writer) error{reportFile: e.WriteJSON, predictionsFile: e.Predictions.WriteCSV} {
-		var b bytes.Buffer
-		if err := write(&b); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		if err := atomicfile.Write(filepath.Join(dir, name), func(w io.Writer) error { _, err := w.Write(b.Bytes()); return err }); err != nil {
-			return err
-		}
-	}
-	return nil
+	return writeFolder(dir, []folderFile{
+		{reportFile, e.WriteJSON},
+		{predictionsFile, e.Predictions.WriteCSV},
+		{recallFile, e.WritePrecisionRecall},
+		{rocFile, e.WriteROC},
+		{calibrationFile, e.WriteCalibration},
+		{pageFile, e.WritePage},
+	})
 }
 
 // EvaluateMulti runs a network on the images of a data set that have any number of classes each, and compares. The network
@@ -118,4 +111,5 @@ func (e *MultiEvaluation) add(p features.Prediction, output []int) {
 		all.Truth[n+output[p.Item.Label]] = true
 	}
 	all.Paths = append(all.Paths, p.Item.Path)
+	e.Items = append(e.Items, p.Item)
 }

@@ -3,9 +3,16 @@ package metrics
 import (
 	"bytes"
 	"encoding/json"
+	"html"
+	"image/png"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // small multi-label predictions whose measures are easily worked out by hand, with scikit-learn's definitions.
@@ -38,10 +45,80 @@ func TestComputeMulti(t *testing.T) {
 		{"threshold of a", float64(a.Threshold), 0.7}, {"best F1 of a", float64(a.BestF1), 0.8},
 		{"AP of b", float64(b.AveragePrecision), 0.5}, {"AUC of b", float64(b.AUC), 2.0 / 3}, {"F1 of b", b.F1, 0},
 		{"threshold of b", float64(b.Threshold), 0.45}, {"best F1 of b", float64(b.BestF1), 2.0 / 3},
+		{"calibration error", r.CalibrationError, (0.1 + 0.2 + 0.8 + 0.6 + 0.3 + 0.4 + 0.1 + 0.55) / 8},
+		{"mistakes", float64(len(r.Mistakes)), 3},
 		{"samples of b", float64(b.Support), 1}, {"taken for b", float64(b.Predicted), 1}, {"of these right", float64(b.Correct), 0},
 	} {
 		if math.Abs(c.got-c.want) > 1e-12 {
 			t.Errorf("%s is %v, want %v", c.name, c.got, c.want)
+		}
+	}
+}
+
+// TestMultiCurves has precision and recall at each threshold, and the mistakes in the order of how far off they are.
+func TestMultiCurves(t *testing.T) {
+	r, err := ComputeMulti(multi)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []PRCurve{
+		{Recall: []float64{0.5, 0.5, 1, 1}, Precision: []float64{1, 0.5, 2.0 / 3, 0.5}},
+		{Recall: []float64{0, 1, 1, 1}, Precision: []float64{0, 0.5, 1.0 / 3, 0.25}},
+	} {
+		if d := cmp.Diff(want, r.Classes[i].PR, cmpopts.EquateApprox(0, 1e-12)); d != "" {
+			t.Errorf("%s: %s", r.Classes[i].Name, d)
+		}
+	}
+	want := []MultiMistake{
+		{Sample: 1, Path: "x", Class: "a", Probability: 0.8}, {Sample: 1, Path: "x", Class: "b", Probability: 0.6},
+		{Sample: 3, Path: "z", Class: "b", Present: true, Probability: 0.45},
+	}
+	if d := cmp.Diff(want, r.Mistakes); d != "" {
+		t.Error(d)
+	}
+	if n := len(r.ROC.FPR); n != gridPoints+1 || r.ROC.TPR[n-1] != 1 {
+		t.Errorf("a mean curve of %d points up to %v", n, r.ROC.TPR[n-1])
+	}
+	if len(r.Calibration) != multiBins {
+		t.Errorf("%d bins", len(r.Calibration))
+	}
+}
+
+// TestMultiFolder writes a report of images that are there, and of classes that no image or every image has.
+func TestMultiFolder(t *testing.T) {
+	for _, p := range []MultiPredictions{multi, {Classes: []string{"never"}, Truth: []bool{false}, Probabilities: []float64{0.9}}, {Classes: []string{"<always>"}, Truth: []bool{true}, Probabilities: []float64{0.9}}} {
+		r, err := ComputeMulti(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := filepath.Join(t.TempDir(), "report")
+		e := &MultiEvaluation{Model: "somewhere/net.onnx", Data: "photos", Skipped: []SkippedImage{{"broken.png", "cut"}}, MultiReport: r, Predictions: p}
+		for range 2 { // an older report is replaced
+			if err := e.WriteFolder(dir); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, name := range []string{"precision_recall.png", "roc.png", "calibration.png"} {
+			f, err := os.Open(filepath.Join(dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c, err := png.DecodeConfig(f); err != nil || c.Width < 400 || c.Height < 400 {
+				t.Errorf("%s: %+v, %v", name, c, err)
+			}
+			f.Close()
+		}
+		page, err := os.ReadFile(Page(dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"<title>Evaluation of net.onnx</title>", "Precision and recall", "broken.png", html.EscapeString(p.Classes[0]), "Mean average precision"} {
+			if !strings.Contains(string(page), want) {
+				t.Errorf("the page has no %q", want)
+			}
+		}
+		if n := strings.Count(string(page), "<li><span class=\"none soft\">no image</span>"); n != len(r.Mistakes) {
+			t.Errorf("%d mistakes on the page, want %d", n, len(r.Mistakes))
 		}
 	}
 }

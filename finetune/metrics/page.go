@@ -2,7 +2,7 @@ package metrics
 
 import (
 	"bytes"
-	_ "embed"
+	"embed"
 	"encoding/base64"
 	"fmt"
 	"html/template"
@@ -17,10 +17,10 @@ import (
 	"github.com/onnxcnn/onnxcnn/zoo"
 )
 
-//go:embed page.html
-var pageText string
+//go:embed page.html multi.html parts.html
+var pages embed.FS
 
-var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
+var pageTemplates = template.Must(template.New("").Funcs(template.FuncMap{
 	"percent": percent,
 	"number":  func(v float64) string { return fmt.Sprintf("%.4f", v) },
 	"value": func(v Value) string {
@@ -29,7 +29,7 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 		}
 		return fmt.Sprintf("%.4f", v)
 	},
-}).Parse(pageText))
+}).ParseFS(pages, "*.html"))
 
 // Extra is what a page shows beside the evaluation. The zero value adds nothing.
 type Extra struct {
@@ -103,38 +103,32 @@ func (e *Evaluation) WritePageWith(w io.Writer, x Extra) error {
 	}
 	if len(x.History) > 0 {
 		last := x.History[len(x.History)-1]
-		c, err := newPageChart("Training", fmt.Sprintf("Loss and accuracy over %d epochs: at the end %.4f and %s in training, %.4f and %s in validation.",
+		curves, err := newPageCharts([]chartSpec{{"Training", fmt.Sprintf("Loss and accuracy over %d epochs: at the end %.4f and %s in training, %.4f and %s in validation.",
 			last.Epoch, last.TrainLoss, percent(last.TrainAcc), last.ValLoss, percent(last.ValAcc)),
 			"Where training goes on getting better and validation does not, the network learns its images by heart.",
-			func(w io.Writer, t *chart.Theme) error { return drawCurves(w, t, x.History) })
+			func(w io.Writer, t *chart.Theme) error { return drawCurves(w, t, x.History) }}})
 		if err != nil {
 			return err
 		}
-		p.Curves = c
+		p.Curves = &curves[0]
 	}
-	for _, c := range []struct {
-		title, text, note string
-		draw              func(io.Writer, *chart.Theme) error
-	}{
+	var err error
+	p.Charts, err = newPageCharts([]chartSpec{
 		{"Confusion matrix", fmt.Sprintf("Confusion matrix: %d of %d images are on the diagonal.", e.Correct, e.Samples),
 			"Rows are the true classes, columns the predictions. Colours are shares of the row.", e.drawConfusion},
-		{"ROC curves", "ROC curves: " + e.rocTitle() + ".",
-			"How many of a class's images are found against how many others are taken for it, as the threshold falls.", e.drawROC},
+		{"ROC curves", "ROC curves: " + rocTitle(e.AUC, len(e.Classes)) + ".", rocNote, e.drawROC},
 		{"Calibration", fmt.Sprintf("Reliability diagram: the expected calibration error is %.4f.", e.CalibrationError),
 			"Of predictions with a confidence of 0.8, 80 % should be right: bars above the diagonal mean too little confidence, below too much.", e.drawCalibration},
-	} {
-		chart, err := newPageChart(c.title, c.text, c.note, c.draw)
-		if err != nil {
-			return err
-		}
-		p.Charts = append(p.Charts, *chart)
+	})
+	if err != nil {
+		return err
 	}
 	p.Confident, p.Worst = e.pageMistakes(e.Mistakes, x.Details), e.pageMistakes(x.Worst, x.Details)
 	for _, d := range x.Details {
 		p.Explained = p.Explained || d.Map != nil
 		p.Compared = p.Compared || len(d.Nearest) > 0
 	}
-	return pageTemplate.Execute(w, p)
+	return pageTemplates.ExecuteTemplate(w, "page.html", p)
 }
 
 func (e *Evaluation) pageMistakes(list []Mistake, details map[int]Detail) []pageMistake {
@@ -157,17 +151,27 @@ func (e *Evaluation) pageMistakes(list []Mistake, details map[int]Detail) []page
 	return out
 }
 
-func newPageChart(title, text, note string, draw func(io.Writer, *chart.Theme) error) (*pageChart, error) {
-	c := &pageChart{Title: title, Text: text, Note: note}
-	var err error
-	if c.Light, c.Width, c.Height, err = inline(draw, &chart.Light); err != nil {
-		return nil, err
+// chartSpec is what a chart on a page is made from.
+type chartSpec struct {
+	title, text, note string
+	draw              func(io.Writer, *chart.Theme) error
+}
+
+func newPageCharts(specs []chartSpec) ([]pageChart, error) {
+	var all []pageChart
+	for _, s := range specs {
+		c := pageChart{Title: s.title, Text: s.text, Note: s.note}
+		var err error
+		if c.Light, c.Width, c.Height, err = inline(s.draw, &chart.Light); err != nil {
+			return nil, err
+		}
+		if c.Dark, _, _, err = inline(s.draw, &chart.Dark); err != nil {
+			return nil, err
+		}
+		c.DarkSet = template.Srcset(c.Dark)
+		all = append(all, c)
 	}
-	if c.Dark, _, _, err = inline(draw, &chart.Dark); err != nil {
-		return nil, err
-	}
-	c.DarkSet = template.Srcset(c.Dark)
-	return c, nil
+	return all, nil
 }
 
 // inline draws a chart into a data URI. Charts have two pixels to one of the page (see chart.DPI), less what points are

@@ -45,7 +45,7 @@ func (r *Report) rankClasses(p *Predictions) {
 	}
 	done.Wait()
 
-	mean, n := make([]float64, gridPoints), 0
+	mean := newMeanCurve()
 	auc, precision, withSamples := 0.0, 0.0, 0
 	for c := range r.Classes {
 		if v := r.Classes[c].AveragePrecision; v.Defined() {
@@ -54,20 +54,37 @@ func (r *Report) rankClasses(p *Predictions) {
 		}
 		if v := r.Classes[c].AUC; v.Defined() {
 			auc += float64(v)
-			n++
-			for i, t := range grids[c] {
-				mean[i] += t
-			}
+			mean.add(grids[c])
 		}
 	}
-	r.AUC, r.AveragePrecision = Value(auc/float64(n)), Value(precision/float64(withSamples))
-	r.ROC = Curve{FPR: []float64{}, TPR: []float64{}}
-	if n > 0 {
-		r.ROC.add(0, 0)
-		for i, t := range mean {
-			r.ROC.add(gridAt(i), t/float64(n))
+	r.AUC, r.AveragePrecision, r.ROC = Value(auc/float64(mean.n)), Value(precision/float64(withSamples)), mean.curve()
+}
+
+// meanCurve adds up curves at the points of the grid.
+type meanCurve struct {
+	sum []float64
+	n   int
+}
+
+func newMeanCurve() *meanCurve { return &meanCurve{sum: make([]float64, gridPoints)} }
+
+func (m *meanCurve) add(grid []float64) {
+	m.n++
+	for i, t := range grid {
+		m.sum[i] += t
+	}
+}
+
+// curve returns the mean, which is empty of none.
+func (m *meanCurve) curve() Curve {
+	c := Curve{FPR: []float64{}, TPR: []float64{}}
+	if m.n > 0 {
+		c.add(0, 0)
+		for i, t := range m.sum {
+			c.add(gridAt(i), t/float64(m.n))
 		}
 	}
+	return c
 }
 
 // The mean curve is taken at false positive rates 0, 0.01, ... 1.
