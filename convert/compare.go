@@ -65,8 +65,9 @@ const defaultTolerance = 5e-4
 // sums are operators whose result may be much smaller than what they add up.
 var sums = map[string]bool{"Add": true, "Sub": true, "Sum": true, "Mean": true, "ReduceMean": true, "ReduceSum": true, "AveragePool": true, "GlobalAveragePool": true}
 
-// tolerance returns the difference that a layer's output may have. Integers and truth values have to be the same.
-func (o CompareOptions) tolerance(l graph.Layer, typ onnx.DataType, largest float64) float64 {
+// tolerance returns the difference that a layer's output may have. Integers and truth values have to be the same. What is made
+// of numbers in half precision is as exact as they are.
+func (o CompareOptions) tolerance(l graph.Layer, typ onnx.DataType, half bool, largest float64) float64 {
 	if !isFloat(typ) {
 		return 0
 	}
@@ -76,7 +77,7 @@ func (o CompareOptions) tolerance(l graph.Layer, typ onnx.DataType, largest floa
 		if t, ok := tolerances[l.Op]; ok {
 			share = t
 		}
-		if typ == onnx.Float16 || typ == onnx.BFloat16 {
+		if half || isHalf(typ) {
 			share *= 20
 		}
 	}
@@ -85,7 +86,7 @@ func (o CompareOptions) tolerance(l graph.Layer, typ onnx.DataType, largest floa
 
 // Compare runs a model on the reference's inputs and compares the values that the reference has, layer by layer. Where they
 // diverge, and Diagnose is set, it tries what may be the cause: the order of channels, the layout of pictures, padding,
-// epsilon, the order of a flattened map, a missing or additional activation.
+// epsilon, the order of a flattened map, a missing or additional activation, arrays in each other's place, half precision.
 func Compare(ctx context.Context, m *onnx.Model, r *Reference, o CompareOptions) (*Comparison, error) {
 	if m.Graph == nil {
 		return nil, errors.New("the model has no graph")
@@ -94,7 +95,7 @@ func Compare(ctx context.Context, m *onnx.Model, r *Reference, o CompareOptions)
 	for _, v := range m.Graph.RequiredInputs() {
 		t := r.Inputs[v.Name]
 		if t == nil {
-			return nil, fmt.Errorf("%s: input %q is missing: give it beside the reference", r.Source, v.Name)
+			return nil, fmt.Errorf("%s: input %q is missing among its arrays (%q): give it beside the reference", r.Source, v.Name, r.names())
 		}
 		shapes[v.Name] = t.Shape
 	}
@@ -103,9 +104,10 @@ func Compare(ctx context.Context, m *onnx.Model, r *Reference, o CompareOptions)
 		return nil, err
 	}
 	c := &comparer{m: m, r: r, o: o, layers: layers}
+	c.half = slices.ContainsFunc(m.Graph.Initializers, func(t *onnx.Tensor) bool { return isHalf(t.Type) })
 	var others []string
 	if c.targets, others = r.targets(m, layers); len(c.targets) == 0 {
-		return nil, fmt.Errorf("%s: none of its arrays (%q) has the name of an output, value, node or block of the model", r.Source, others[:min(len(others), maxListed)])
+		return nil, fmt.Errorf("%s: none of its arrays (%q) has the name of an output, value, node or block of the model", r.Source, r.names())
 	}
 	got, err := c.run(ctx, m, r.Inputs)
 	if err != nil {
@@ -121,12 +123,24 @@ func Compare(ctx context.Context, m *onnx.Model, r *Reference, o CompareOptions)
 		if res.Cause, err = c.diagnose(ctx, res.First, got); err != nil {
 			return nil, err
 		}
+		if first := res.Layers[res.First]; res.Cause == "" && first.Difference < 0 {
+			res.Cause = first.What // nothing that was tried gives another shape
+		}
 	}
 	return res, nil
 }
 
 // CompareProviders is [Compare] with what another provider computes of the same inputs, for every layer of the model.
 func CompareProviders(ctx context.Context, m *onnx.Model, inputs map[string]*onnx.Tensor, provider string, o CompareOptions) (*Comparison, error) {
+	r, err := ReferenceBy(ctx, m, inputs, provider, o)
+	if err != nil {
+		return nil, err
+	}
+	return Compare(ctx, m, r, o)
+}
+
+// ReferenceBy returns what a provider computes of a model: the output of every layer.
+func ReferenceBy(ctx context.Context, m *onnx.Model, inputs map[string]*onnx.Tensor, provider string, o CompareOptions) (*Reference, error) {
 	shapes := map[string][]int{}
 	for name, t := range inputs {
 		shapes[name] = t.Shape
@@ -148,13 +162,13 @@ func CompareProviders(ctx context.Context, m *onnx.Model, inputs map[string]*onn
 	if err != nil {
 		return nil, err
 	}
-	r := &Reference{Source: provider, Inputs: inputs}
+	r := &Reference{Source: provider, Inputs: inputs, byValue: true}
 	for _, name := range names {
 		c := *out[name]
 		c.Name = name
 		r.Values = append(r.Values, &c)
 	}
-	return Compare(ctx, m, r, o)
+	return r, nil
 }
 
 // Deviation runs two models with the same inputs and outputs on the same numbers, and returns the largest difference of an
@@ -208,6 +222,7 @@ type comparer struct {
 	r       *Reference
 	o       CompareOptions
 	layers  []graph.Layer
+	half    bool // the model has weights in half precision
 	targets []target
 	largest map[string]float64 // numbers of the reference, by value
 }
@@ -285,7 +300,7 @@ func (c *comparer) compare(t target, got *onnx.Tensor) LayerDifference {
 			scale = max(scale, c.largest[in])
 		}
 	}
-	d.Tolerance = c.o.tolerance(t.layer, got.Type, scale)
+	d.Tolerance = c.o.tolerance(t.layer, got.Type, c.half, scale)
 	d.OK = d.Difference <= d.Tolerance
 	return d
 }

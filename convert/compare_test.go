@@ -18,7 +18,7 @@ import (
 func flatNet() *onnx.Model {
 	return newNet(13).x(-1, 3, 6, 6).weight("conv.weight", 4, 3, 3, 3).weight("conv.bias", 4).
 		positive("bn.weight", 4).weight("bn.bias", 4).weight("bn.mean", 4).positive("bn.var", 4).
-		weight("second.weight", 5, 4, 3, 3).weight("fc.weight", 5, 20).weight("fc.bias", 5).
+		weight("second.weight", 5, 4, 3, 3).weight("fc6", 1, 20).weight("fc7", 1).weight("fc.weight", 5, 20).weight("fc.bias", 5).
 		node("c = Conv(x, conv.weight, conv.bias)", op.Attr("strides", []int{2, 2}), op.Attr("pads", []int{1, 1, 1, 1})).
 		node("n = BatchNormalization(c, bn.weight, bn.bias, bn.mean, bn.var)", op.Attr("epsilon", float32(0.1))).node("r = Relu(n)").
 		node("p = AveragePool(r)", op.Attr("kernel_shape", []int{3, 3}), op.Attr("strides", []int{2, 2}), op.Attr("pads", []int{1, 1, 1, 1})).
@@ -52,6 +52,20 @@ func referenceOf(t *testing.T, m *onnx.Model, in map[string]*onnx.Tensor, values
 // A model that was ported with a usual mistake: the first layer that diverges is named, with the cause.
 func TestCompareFindsTheCause(t *testing.T) {
 	all := []string{"c", "n", "r", "p", "s", "y"}
+	round := func(typ onnx.DataType) func(*onnx.Model) {
+		return func(m *onnx.Model) {
+			for _, w := range m.Graph.Initializers {
+				r, err := rounded(w, typ)
+				if err != nil {
+					t.Fatal(err)
+				}
+				w.Raw = r.Raw
+			}
+		}
+	}
+	swap := func(a, b int) func(*onnx.Model) {
+		return func(m *onnx.Model) { n := nodeOf(m, "n"); n.Inputs[a], n.Inputs[b] = n.Inputs[b], n.Inputs[a] }
+	}
 	in := randomInputs(flatNet(), 2)
 	change := func(value string, f func(n *onnx.Node)) func(*onnx.Model) {
 		return func(m *onnx.Model) { f(nodeOf(m, value)) }
@@ -93,6 +107,12 @@ func TestCompareFindsTheCause(t *testing.T) {
 		{"order of flattening", nil, turnHWC, all, nil, "y", `the order of flattening: the weights of node "n_y" (Gemm) are for height, width, channels`},
 		{"order of flattening, reversed", turnHWC, nil, all, nil, "y", `the order of flattening: the reference flattens height, width, channels before node "n_y"`},
 		{"kernel turned", nil, func(m *onnx.Model) { w := m.Graph.Initializer("second.weight"); w.Raw = permuted(w, 0, 1, 3, 2).Raw }, all, nil, "s", `the weights of node "n_s" (Conv): height and width`},
+		{"scale and shift", nil, swap(1, 2), all, nil, "n", `the arrays: scale and shift stand in each other's place in node "n_n"`},
+		{"mean and variance", nil, swap(3, 4), []string{"y"}, nil, "y", `the arrays: mean and variance stand in each other's place`},
+		{"weights of bfloat16", nil, round(onnx.BFloat16), all, nil, "c", `precision: the model's weights are numbers of bfloat16`},
+		{"reference of bfloat16", round(onnx.BFloat16), nil, all, nil, "c", `precision: the reference has the weights in bfloat16`},
+		{"other classes", func(m *onnx.Model) { nodeOf(m, "y").Inputs[1], nodeOf(m, "y").Inputs[2] = "fc6", "fc7" }, nil, all, nil, "y", `shape [2 5], the reference has [2 1]`},
+		{"BGR in the weights", nil, func(m *onnx.Model) { w := m.Graph.Initializer("conv.weight"); w.Raw = reversed(w, 1).Raw }, all, nil, "c", "in the model's first weights"},
 		{"BGR", nil, nil, all, map[string]*onnx.Tensor{"x": reversed(in["x"], 1)}, "c", "RGB and BGR swapped"},
 		{"sides swapped", nil, nil, all, map[string]*onnx.Tensor{"x": permuted(in["x"], 0, 1, 3, 2)}, "c", "height and width of the input"},
 		{"layout", nil, nil, all, map[string]*onnx.Tensor{"x": {Type: onnx.Float, Shape: in["x"].Shape, Raw: permuted(in["x"], 0, 2, 3, 1).Raw}}, "c", "those of NHWC in the shape of NCHW"},
@@ -256,6 +276,18 @@ func TestCompareProviders(t *testing.T) {
 		if err != nil || !got.OK() || len(got.Layers) != len(m.Graph.Nodes) {
 			t.Errorf("%+v, %v", got, err)
 		}
+		// What a changed model computes is held against the source's values, by their names.
+		r, err := ReferenceBy(context.Background(), m, randomInputs(m, 2), "ort", CompareOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		folded, _, err := Steps{FoldBN: true, Float16: true}.Apply(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := Compare(context.Background(), folded, r, CompareOptions{}); err != nil || !got.OK() || len(got.Unmatched) == 0 {
+			t.Errorf("folded: %+v, %v", got, err)
+		}
 		half, _, err := Float16(m)
 		if err != nil {
 			t.Fatal(err)
@@ -337,8 +369,33 @@ func TestReferenceNpz(t *testing.T) {
 		c.Name = name
 		return &c
 	}
+	// The one input may have another name, and what is there twice counts once.
+	for _, name := range []string{"input", "inputs"} {
+		r, err := ReadReference(save(named(in["x"], name), named(out["y"], "y"), named(out["y"], "n_y")), m)
+		if err != nil || r.Inputs["x"] == nil || len(r.Values) != 2 {
+			t.Fatalf("%s: %+v, %v", name, r, err)
+		}
+		if got, err := Compare(context.Background(), m, r, CompareOptions{}); err != nil || !got.OK() || len(got.Layers) != 1 || len(got.Unmatched) != 0 {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+	// "n_" begins the names of all nodes, and is none of them.
+	r, err := ReadReference(save(named(in["x"], "x"), named(out["y"], "n_")), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Compare(context.Background(), m, r, CompareOptions{}); err != nil || !got.OK() || got.Layers[0].Value != "y" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	r, err = ReadReference(save(named(in["x"], "picture"), named(out["y"], "y")), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Compare(context.Background(), m, r, CompareOptions{}); err == nil || !strings.Contains(err.Error(), `input "x" is missing among its arrays (["picture" "y"])`) {
+		t.Error(err)
+	}
 	path := save(named(permuted(in["x"], 0, 2, 3, 1), "x"), named(permuted(out["p"], 0, 2, 3, 1), "n_p"), named(out["y"], "whatever"))
-	r, err := ReadReference(path, m)
+	r, err = ReadReference(path, m)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math"
@@ -20,7 +21,7 @@ func (c *comparer) diagnose(ctx context.Context, first int, got map[string]*onnx
 	if cause := c.activation(t, got[t.value]); cause != "" {
 		return cause, nil
 	}
-	at := &comparer{m: c.m, r: c.r, o: c.o, layers: c.layers, targets: c.targets[first : first+1]}
+	at := &comparer{m: c.m, r: c.r, o: c.o, layers: c.layers, half: c.half, targets: c.targets[first : first+1]}
 	trials := 0
 	try := func(m *onnx.Model, inputs map[string]*onnx.Tensor) (bool, error) {
 		if trials++; trials > maxTrials {
@@ -49,7 +50,45 @@ func (c *comparer) diagnose(ctx context.Context, first int, got map[string]*onnx
 			return h.what, err
 		}
 	}
-	return "", nil
+	return c.precision(c.compare(t, got[t.value])), nil
+}
+
+// precision reports whether a difference is as small as that of numbers in half precision, which all the weights are.
+func (c *comparer) precision(d LayerDifference) string {
+	for _, h := range halves {
+		if d.Difference >= 0 && d.Difference <= h.share*d.Largest && c.roundedTo(h.typ) {
+			return fmt.Sprintf("precision: the model's weights are numbers of %v, and the reference was computed with others", h.typ)
+		}
+	}
+	return ""
+}
+
+// halves are the types of half precision, with the share of a value's largest number that they may make up over a network;
+// that of fewer digits first.
+var halves = []struct {
+	typ   onnx.DataType
+	share float64
+}{{onnx.BFloat16, 0.1}, {onnx.Float16, 0.02}}
+
+// roundedTo reports whether every weight of the model is a number of that type.
+func (c *comparer) roundedTo(typ onnx.DataType) bool {
+	params := parameters(c.m.Graph)
+	for _, w := range params {
+		r, err := rounded(w, typ)
+		if err != nil || !bytes.Equal(r.Raw, w.Raw) {
+			return false
+		}
+	}
+	return len(params) > 0
+}
+
+// rounded returns a tensor with its numbers rounded to those of a shorter type.
+func rounded(t *onnx.Tensor, typ onnx.DataType) (*onnx.Tensor, error) {
+	h, err := op.CastTensor(t, typ)
+	if err != nil {
+		return nil, err
+	}
+	return op.CastTensor(h, t.Type)
 }
 
 // activation compares the reference with activations of the value, and with what the value was made from.
@@ -131,7 +170,7 @@ func (c *comparer) otherInputs() []otherInput {
 		at = 3
 	}
 	if x.Shape[at] == 3 {
-		add("the order of the channels: the reference was made with RGB and BGR swapped", reversed(x, at))
+		add("the order of the channels: RGB and BGR swapped, in the reference's input or in the model's first weights", reversed(x, at))
 	}
 	s := x.Shape
 	if !last && s[1] > 1 {
@@ -237,6 +276,30 @@ func (c *comparer) variants(nodes []*onnx.Node) []variant {
 			out = append(out, variant{fmt.Sprintf("epsilon: the reference has %g in %s", e, nodesText(norms)), norms,
 				func(_ *editor, n *onnx.Node) { setAttr(n, op.Attr("epsilon", e)) }})
 		}
+	}
+	if norms := of("BatchNormalization"); len(norms) > 0 {
+		for _, s := range []struct {
+			what string
+			a, b int // inputs
+		}{{"scale and shift", 1, 2}, {"mean and variance", 3, 4}} {
+			out = append(out, variant{fmt.Sprintf("the arrays: %s stand in each other's place in %s", s.what, nodesText(norms)), norms,
+				func(_ *editor, n *onnx.Node) {
+					n.Inputs = slices.Clone(n.Inputs)
+					n.Inputs[s.a], n.Inputs[s.b] = n.Inputs[s.b], n.Inputs[s.a]
+				}})
+		}
+	}
+	for _, h := range halves {
+		out = append(out, variant{fmt.Sprintf("precision: the reference has the weights in %v", h.typ), c.m.Graph.Nodes, func(e *editor, n *onnx.Node) {
+			n.Inputs = slices.Clone(n.Inputs)
+			for i, in := range n.Inputs {
+				if w := e.value(in); i > 0 && w != nil && isFloat(w.Type) {
+					if r, err := rounded(w, h.typ); err == nil {
+						n.Inputs[i] = e.constant(in, r)
+					}
+				}
+			}
+		}})
 	}
 	for _, n := range of("AveragePool") {
 		include := int(1 - intAttr(n, "count_include_pad", 0))

@@ -171,8 +171,10 @@ func parameters(g *onnx.Graph) []*onnx.Tensor {
 }
 
 func isFloat(t onnx.DataType) bool {
-	return t == onnx.Float || t == onnx.Double || t == onnx.Float16 || t == onnx.BFloat16
+	return t == onnx.Float || t == onnx.Double || isHalf(t)
 }
+
+func isHalf(t onnx.DataType) bool { return t == onnx.Float16 || t == onnx.BFloat16 }
 
 func (f *filler) fill() error {
 	f.params = parameters(f.m.Graph)
@@ -280,7 +282,9 @@ func (f *filler) choose() (group, prefix string, found bool) {
 func (f *filler) allMissing() {
 	var names []string
 	for _, x := range f.w.list {
-		names = append(names, x.Name)
+		if !counter(x.Name) {
+			names = append(names, x.Name)
+		}
 	}
 	f.report.Unexpected = names
 	for _, p := range f.params {
@@ -380,7 +384,7 @@ func (f *filler) match(group, prefix string) (map[string]*onnx.Tensor, error) {
 		if !ok && x.Group == group {
 			name = x.Name[len(group):]
 		}
-		if used[x.Name] || x.Group != group || strings.HasSuffix(name, "num_batches_tracked") || f.unused(name) {
+		if used[x.Name] || x.Group != group || counter(name) || f.unused(name) {
 			continue
 		}
 		if other := taken[stripped(name)]; other != "" {
@@ -390,6 +394,11 @@ func (f *filler) match(group, prefix string) (map[string]*onnx.Tensor, error) {
 	}
 	f.nearest()
 	return values, nil
+}
+
+// counter reports whether a tensor counts the batches that a normalisation has seen, which no model needs.
+func counter(name string) bool {
+	return strings.HasSuffix(strings.ToLower(name), "num_batches_tracked")
 }
 
 func (f *filler) unused(name string) bool {

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -22,14 +23,26 @@ type Reference struct {
 	Source string                  // for messages
 	Inputs map[string]*onnx.Tensor // by the model's input names; empty where the source has none
 	Values []*onnx.Tensor          // by the names that the source has
+
+	byValue bool // their names are those of the model's values, and of nothing else
+}
+
+// names returns the names of the values, as many as a message lists.
+func (r *Reference) names() []string {
+	var names []string
+	for _, t := range r.Values[:min(len(r.Values), maxListed)] {
+		names = append(names, t.Name)
+	}
+	return names
 }
 
 // testDataSet is how the ONNX project calls a folder with inputs and outputs of a model.
 const testDataSet = "test_data_set_0"
 
 // ReadReference reads what a model ought to compute: from a folder test_data_set_0 as the ONNX project has them, or the
-// folder around it, or from an .npz file. Its arrays that have the names of the model's inputs are the inputs; the others
-// are values, named after outputs, values, nodes or blocks of the model.
+// folder around it, or from an .npz file. Its arrays that have the names of the model's inputs are the inputs (and one called
+// input, inputs or x is the input of a model that has one); the others are values, named after outputs, values, nodes or
+// blocks of the model.
 func ReadReference(path string, m *onnx.Model) (*Reference, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -43,8 +56,13 @@ func ReadReference(path string, m *onnx.Model) (*Reference, error) {
 		return nil, err
 	}
 	r := &Reference{Source: path, Inputs: map[string]*onnx.Tensor{}}
+	named := theInput(m, tensors)
 	for _, t := range tensors {
-		if v := inputNamed(m, t.Name); v == nil {
+		v := inputNamed(m, t.Name)
+		if v == nil && t.Name == named {
+			v = m.Graph.RequiredInputs()[0]
+		}
+		if v == nil {
 			r.Values = append(r.Values, t)
 		} else if r.Inputs[v.Name], err = asInput(v, t); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
@@ -63,6 +81,21 @@ func inputNamed(m *onnx.Model, name string) *onnx.Value {
 		}
 	}
 	return nil
+}
+
+// theInput returns the name of the array that is the input of a model with one input, where none has the input's name.
+func theInput(m *onnx.Model, tensors []*onnx.Tensor) string {
+	inputs := m.Graph.RequiredInputs()
+	if len(inputs) != 1 || npz.Find(tensors, inputs[0].Name) != nil {
+		return ""
+	}
+	for _, name := range []string{"input", "inputs", "x"} {
+		computed := slices.ContainsFunc(m.Graph.Nodes, func(n *onnx.Node) bool { return slices.Contains(n.Outputs, name) })
+		if !computed && npz.Find(tensors, name) != nil {
+			return name
+		}
+	}
+	return ""
 }
 
 // asInput returns a tensor in the type and the order of dimensions that an input wants: pictures with the channels last
@@ -290,7 +323,11 @@ func (r *Reference) targets(m *onnx.Model, layers []graph.Layer) (found []target
 			found = append(found, target{value: name, want: t})
 			continue
 		}
-		if l, err := graph.FindLayer(layers, name); err == nil && !isNumber(name) {
+		if r.byValue {
+			others = append(others, t.Name)
+			continue
+		}
+		if l, err := graph.FindLayer(layers, name); err == nil && !isNumber(name) && !wordBegins(l.Name, name) {
 			found = append(found, target{value: l.Output, want: t})
 			continue
 		}
@@ -313,7 +350,16 @@ func (r *Reference) targets(m *onnx.Model, layers []graph.Layer) (found []target
 		}
 	}
 	slices.SortStableFunc(found, func(a, b target) int { return place[a.value] - place[b.value] })
-	return found, others
+	// What stands there twice, as the last layer's and as the output, counts once.
+	return slices.CompactFunc(found, func(a, b target) bool {
+		return a.value == b.value && a.want.Type == b.want.Type && slices.Equal(a.want.Shape, b.want.Shape) && bytes.Equal(a.want.Raw, b.want.Raw)
+	}), others
+}
+
+// wordBegins reports whether a name stands at the beginning of a longer word, which is then not named after it: "out" and "out_relu".
+func wordBegins(name, beginning string) bool {
+	rest, ok := strings.CutPrefix(name, beginning)
+	return ok && rest != "" && !strings.HasSuffix(beginning, "/") && !strings.HasSuffix(beginning, ".") && !strings.HasPrefix(rest, "/") && !strings.HasPrefix(rest, ".")
 }
 
 // isNumber reports whether a name is a number, which would select a layer by its place.

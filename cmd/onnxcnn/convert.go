@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/onnxcnn/onnxcnn/backend"
@@ -28,9 +29,10 @@ OUT is an ONNX file (.onnx, or with .gz or .zst behind), or the weights alone (.
 Weights are matched by name; a prefix (module.) or the dictionaries of a checkpoint (state_dict) are found and
 reported. Missing, unexpected and misshapen tensors are listed all at once. Nothing in a PyTorch file is executed.
 
-An ONNX model that keeps its inputs and outputs is compared with what it was before. With --reference the result is
+A model whose inputs and outputs the changes keep is compared with what it was before. With --reference the result is
 compared with what it ought to compute, layer by layer; the first that diverges is named, with the likely cause.
-A difference makes the command fail, and nothing is written.
+A difference makes the command fail, and nothing is written. --reference ort compares with what ONNX Runtime computes of
+the source.
 
    onnxcnn convert resnet50.pth resnet50.onnx --arch resnet50 --recipe torchvision-v1
    onnxcnn convert checkpoint.pth birds.onnx --arch resnet18 --labels birds.txt --reference torch.npz
@@ -54,8 +56,9 @@ A difference makes the command fail, and nothing is written.
 			&cli.BoolFlag{Name: "no-head", Usage: "leave the last layer out: the output are the features of the picture"},
 			&cli.IntFlag{Name: "new-head", Usage: "start the last layer anew, for `N` classes"},
 			&cli.StringFlag{Name: "at", Usage: "only the part that computes `LAYER` (a number or name, see \"onnxcnn layers\")"},
-			&cli.StringFlag{Name: "reference", Usage: "compare with `PATH`: a folder test_data_set_0, or an npz file with inputs and values by name"},
-			threadsFlag(), seedFlag(), quietFlag(), jsonFlag(),
+			&cli.StringFlag{Name: "reference", Usage: "compare with `REFERENCE`: a folder test_data_set_0, an npz file with inputs and values by name, or what ort (ONNX Runtime) computes of the source"},
+			toleranceFlag(),
+			ortLibFlag(), threadsFlag(), seedFlag(), quietFlag(), jsonFlag(),
 		},
 		Action: convertModel,
 	}
@@ -132,13 +135,13 @@ func convertModel(c *cli.Context) error {
 	if faults := m.Check(); len(faults) > 0 {
 		return fmt.Errorf("%s: the result is not right: %w", in, errors.Join(faults...))
 	}
-	if steps.KeepsResults() && src.report.From == "ONNX" && steps != (convert.Steps{}) {
+	if steps.KeepsResults() && steps != (convert.Steps{Seed: steps.Seed}) {
 		if err := compareWithSource(c, src.model, m, steps, &res); err != nil {
 			return err
 		}
 	}
 	if path := c.String("reference"); path != "" {
-		if err := compareWithReference(c, m, path, &res); err != nil {
+		if err := compareWithReference(c, src.model, m, path, &res); err != nil {
 			return err
 		}
 	}
@@ -179,8 +182,15 @@ func stepsOf(c *cli.Context) (convert.Steps, error) {
 		return s, usagef("--opset %d: want %d to %d", s.Opset, convert.MinOpset, convert.MaxOpset)
 	case c.IsSet("new-head") && s.NewHead < 1:
 		return s, usagef("--new-head %d: want the number of classes", s.NewHead)
+	case slices.Contains(backend.Providers(), providerName(c.String("reference"))) && (c.IsSet("input-size") && !c.IsSet("arch") || c.Bool("bake-preprocess") || s.NewHead > 0 && !c.IsSet("arch")):
+		return s, usagef("--reference %s compares with the source, which --input-size, --bake-preprocess and --new-head change", c.String("reference"))
+	case c.IsSet("tolerance") && !c.IsSet("reference"):
+		return s, usagef("--tolerance is about a reference: name it with --reference")
 	case s.NoHead && s.NewHead > 0 || s.At != "" && (s.NoHead || s.NewHead > 0):
 		return s, usagef("--at, --no-head and --new-head exclude each other")
+	}
+	if _, err := toleranceOf(c); err != nil {
+		return s, err
 	}
 	if c.IsSet("input-size") {
 		size, err := parseSize(c.String("input-size"))
@@ -344,13 +354,13 @@ func compareWithSource(c *cli.Context, before, after *onnx.Model, steps convert.
 }
 
 // compareWithReference compares a model with what it ought to compute.
-func compareWithReference(c *cli.Context, m *onnx.Model, path string, res *conversion) error {
-	r, err := convert.ReadReference(path, m)
+func compareWithReference(c *cli.Context, before, after *onnx.Model, path string, res *conversion) error {
+	o := convert.CompareOptions{Threads: c.Int("threads"), Diagnose: true, Tolerance: c.Float64("tolerance")}
+	r, err := referenceOf(c, before, after, path, o)
 	if err != nil {
-		return missingFile(path, err)
+		return err
 	}
-	res.Comparison, err = convert.Compare(c.Context, m, r, convert.CompareOptions{Threads: c.Int("threads"), Diagnose: true})
-	if err != nil {
+	if res.Comparison, err = convert.Compare(c.Context, after, r, o); err != nil {
 		return err
 	}
 	if !res.Comparison.OK() {
@@ -364,6 +374,19 @@ func compareWithReference(c *cli.Context, m *onnx.Model, path string, res *conve
 		return fmt.Errorf("the result does not compute what %s has: nothing was written", path)
 	}
 	return nil
+}
+
+// referenceOf returns what --reference names: a file or folder, or what a provider computes of the source.
+func referenceOf(c *cli.Context, before, after *onnx.Model, path string, o convert.CompareOptions) (*convert.Reference, error) {
+	if !slices.Contains(backend.Providers(), providerName(path)) {
+		r, err := convert.ReadReference(path, after)
+		return r, missingFile(path, err)
+	}
+	in, err := convert.RandomInputs(before, uint64(c.Int64("seed")), nil)
+	if err != nil {
+		return nil, fmt.Errorf("inputs for --reference %s: %w", path, err)
+	}
+	return convert.ReferenceBy(c.Context, before, in, path, o)
 }
 
 // describe fills in what the file has become.

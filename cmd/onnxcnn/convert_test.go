@@ -1,12 +1,18 @@
 package main
 
 import (
+	"encoding/json"
+	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/onnxcnn/onnxcnn/convert"
+	"github.com/onnxcnn/onnxcnn/internal/npz"
 	"github.com/onnxcnn/onnxcnn/internal/reftest"
+	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
 // State dicts of torchvision's networks, as a training program saves them, become models that compute what PyTorch does,
@@ -45,4 +51,80 @@ func TestConvertStateDicts(t *testing.T) {
 	if out, err := exec.Command(python, filepath.Join("..", "..", "convert", "testdata", "check.py"), models).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
+}
+
+// Files in the layouts that Keras 1 to 3 and TensorFlow.js write, every layer among them, become models that compute what the
+// layers' formulas say in NHWC (cases 1, 2, 31 and 32): the command compares them with that before it writes. ONNX Runtime
+// agrees, and the ONNX project's checker does not complain, in three operator sets.
+func TestConvertKeras(t *testing.T) {
+	python := reftest.Python(t, "h5py", "numpy", "onnx")
+	files, models := t.TempDir(), t.TempDir()
+	scripts := filepath.Join("..", "..", "convert", "testdata")
+	if out, err := exec.Command(python, filepath.Join(scripts, "keras.py"), files).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	var cases []struct {
+		Name, File string
+		In, Out    []string
+	}
+	text, err := os.ReadFile(filepath.Join(files, "cases.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &cases); err != nil {
+		t.Fatal(err)
+	}
+	arrays, err := npz.ReadFile(filepath.Join(files, "cases.npz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := func(values []*onnx.Value, names []string) map[string]*onnx.Tensor {
+		all := map[string]*onnx.Tensor{}
+		for i, v := range values {
+			all[v.Name] = channelsSecond(npz.Find(arrays, names[i]))
+		}
+		return all
+	}
+	t.Setenv("ONNXCNN_ORT_LIB", reftest.ORTLibrary(t))
+	for i, c := range cases {
+		out := filepath.Join(models, fmt.Sprintf("%d.onnx", i))
+		command(t, "convert", c.File, out, "--quiet")
+		m, err := onnx.Open(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := convert.WriteTestData(filepath.Join(t.TempDir(), c.Name), m, named(m.Graph.Inputs, c.In), named(m.Graph.Outputs, c.Out))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+		opset := []string{"13", "17", "21"}[i%3]
+		if got := command(t, "convert", c.File, out, "--quiet", "--opset", opset, "--reference", data); !strings.Contains(got, "agree with") || !strings.Contains(got, "opset "+opset) {
+			t.Errorf("%s, opset %s: %s", c.Name, opset, got)
+		}
+		if strings.HasPrefix(c.Name, "open_size") {
+			continue // a reference gives the size that is open; ONNX Runtime gets random numbers
+		}
+		if got := command(t, "verify", out, "--against", "ort"); !strings.Contains(got, "agree with ort") {
+			t.Errorf("%s, opset %s: %s", c.Name, opset, got)
+		}
+	}
+	if out, err := exec.Command(python, filepath.Join(scripts, "check.py"), models).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// channelsSecond turns maps from [N,H,W,C] to [N,C,H,W].
+func channelsSecond(x *onnx.Tensor) *onnx.Tensor {
+	if len(x.Shape) != 4 {
+		return x
+	}
+	n, area, c := x.Shape[0], x.Shape[1]*x.Shape[2], x.Shape[3]
+	y := onnx.New(onnx.Float, n, c, x.Shape[1], x.Shape[2])
+	for i, v := range x.Float32s() {
+		y.Float32s()[(i/(area*c)*c+i%c)*area+i/c%area] = v
+	}
+	return y
 }

@@ -23,7 +23,7 @@ func providerFlag() cli.Flag {
 
 func ortLibFlag() cli.Flag {
 	return &cli.StringFlag{Name: "ort-lib", Category: sharedCategory, EnvVars: []string{ort.LibraryEnv},
-		Usage:  "load ONNX Runtime for --provider ort from `FILE`",
+		Usage:  "load ONNX Runtime, which the provider ort needs, from `FILE`",
 		Action: func(_ *cli.Context, path string) error { return os.Setenv(ort.LibraryEnv, path) },
 	}
 }

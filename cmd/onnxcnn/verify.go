@@ -33,7 +33,7 @@ Inputs may be given as for "run"; without any they are the reference's, else ran
 		Flags: engineFlags(
 			&cli.StringFlag{Name: "against", Usage: "compare with `REFERENCE`: ort, another provider, a folder or an npz file (default: ort, where built in)"},
 			&cli.StringFlag{Name: "write", Usage: "write inputs and outputs to test_data_set_0 in `DIR`"},
-			&cli.Float64Flag{Name: "tolerance", Usage: "accept differences up to this share `T` of a layer's largest number, instead of the operators' own"},
+			toleranceFlag(),
 			&cli.BoolFlag{Name: "all", Usage: "list all layers, not only those that differ most"},
 			seedFlag(),
 			jsonFlag(),
@@ -47,8 +47,9 @@ func verifyModel(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if t := c.Float64("tolerance"); c.IsSet("tolerance") && !(t > 0) {
-		return usagef("--tolerance %g: want a number above 0", t)
+	tolerance, err := toleranceOf(c)
+	if err != nil {
+		return err
 	}
 	m, err := openModel(path)
 	if err != nil {
@@ -62,7 +63,7 @@ func verifyModel(c *cli.Context) error {
 		}
 	}
 	engine := engineOptions(c)
-	o := convert.CompareOptions{Provider: engine.Provider, Threads: engine.Threads, Warn: engine.Warn, Diagnose: true, Tolerance: c.Float64("tolerance")}
+	o := convert.CompareOptions{Provider: engine.Provider, Threads: engine.Threads, Warn: engine.Warn, Diagnose: true, Tolerance: tolerance}
 	against := c.String("against")
 	providers := backend.Providers()
 	if against == "" && c.String("write") == "" && slices.Contains(providers, "ort") {
@@ -98,6 +99,20 @@ func verifyModel(c *cli.Context) error {
 		return err
 	}
 	return printVerification(c, res, written)
+}
+
+// toleranceOf returns --tolerance, 0 where it is not given.
+func toleranceOf(c *cli.Context) (float64, error) {
+	t := c.Float64("tolerance")
+	if c.IsSet("tolerance") && !(t > 0) {
+		return 0, usagef("--tolerance %g: want a number above 0", t)
+	}
+	return t, nil
+}
+
+// toleranceFlag is about how far layers may be from their reference.
+func toleranceFlag() cli.Flag {
+	return &cli.Float64Flag{Name: "tolerance", Usage: "accept differences from the reference up to this share `T` of a layer's largest number, instead of the operators' own"}
 }
 
 // providerName returns a provider's name without its options.
@@ -210,9 +225,9 @@ func printComparison(c *cli.Context, res *convert.Comparison, all bool) {
 		} else {
 			name = d.Value
 		}
-		diff := fmt.Sprintf("%.3g", d.Difference)
+		diff, largest := fmt.Sprintf("%.3g", d.Difference), fmt.Sprintf("%.3g", d.Largest)
 		if d.Difference < 0 {
-			diff = "?"
+			diff, largest = "?", "?"
 		}
 		if !d.OK {
 			mark = "differs"
@@ -220,11 +235,11 @@ func printComparison(c *cli.Context, res *convert.Comparison, all bool) {
 		if d.What != "" {
 			mark += " (" + d.What + ")"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%.3g\t%s\n", index, name, d.Op, formatShape(d.Shape), diff, d.Largest, mark)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", index, name, d.Op, formatShape(d.Shape), diff, largest, mark)
 	}
 	_ = t.Flush() // the writer behind it remembers errors
-	for _, name := range res.Unmatched {
-		advise(c, "%s: nothing in the model is named %q", res.Source, name)
+	if n := len(res.Unmatched); n > 0 {
+		advise(c, "%s: nothing in the model is named %q, %d of %d arrays of the reference", res.Source, res.Unmatched[:min(n, 5)], n, n+len(res.Layers))
 	}
 	if res.OK() {
 		fmt.Fprintf(w, "%s agree with %s\n", count(len(res.Layers), "value"), res.Source)

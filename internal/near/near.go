@@ -10,14 +10,14 @@ const maxLength = 256
 const minBeginning = 3
 
 // Name returns the candidate that is most probably meant by a mistyped name, or else the shortest that begins with it; ""
-// where none is close.
+// where none is close. Upper and lower case make no difference.
 func Name(name string, candidates []string) string {
 	best, bestDist := "", 1+max(1, len(name)/3)
 	for _, c := range candidates {
 		if max(len(c)-len(name), len(name)-len(c)) >= bestDist {
 			continue // at least so many insertions
 		}
-		if d := Distance(name, c); d < bestDist {
+		if d := Distance(strings.ToLower(name), strings.ToLower(c)); d < bestDist {
 			best, bestDist = c, d
 		}
 	}

@@ -21,7 +21,7 @@ func TestDistance(t *testing.T) {
 
 func TestName(t *testing.T) {
 	names := []string{"input", "output", "threads", "at"}
-	for in, want := range map[string]string{"inptu": "input", "thread": "threads", "a": "at", "zzz": "", "strict": "", "thr": "threads", "in": "", "outputs_of": ""} {
+	for in, want := range map[string]string{"inptu": "input", "thread": "threads", "a": "at", "zzz": "", "strict": "", "thr": "threads", "in": "", "outputs_of": "", "OUTPUT": "output"} {
 		if got := Name(in, names); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
