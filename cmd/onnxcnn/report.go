@@ -55,6 +55,7 @@ func writeReport(c *cli.Context) error {
 		return usagef("--mistakes %d, --nearest %d: want 1 or more, and 0 or more", c.Int("mistakes"), c.Int("nearest"))
 	}
 	o := htmlreport.Options{Worst: c.Int("mistakes"), Nearest: c.Int("nearest"), Warn: func(s string) { advise(c, "%s", s) }}
+	name := model
 	var run *finetune.FinishedRun
 	if s, err := os.Stat(model); err == nil && s.IsDir() {
 		if run, err = finetune.OpenRun(model); err != nil {
@@ -98,7 +99,7 @@ func writeReport(c *cli.Context) error {
 	if err != nil {
 		return adviseClasses(c, err)
 	}
-	e.Model, e.Data, e.Split = model, rest[0], split
+	e.Model, e.Data, e.Split = name, rest[0], split
 	if err := htmlreport.Write(c.Context, c.String("output"), m, e, o); err != nil {
 		return err
 	}

@@ -28,6 +28,7 @@ type probe struct {
 	Foreign, Landmarks    []string
 	Lang, Title           string
 	Unreachable           int
+	Enlarged, Loose       int
 }
 
 const probeScript = `<script>addEventListener("load", () => parent.postMessage({
@@ -40,7 +41,9 @@ const probeScript = `<script>addEventListener("load", () => parent.postMessage({
 	Foreign: performance.getEntriesByType("resource").map(e => e.name).filter(n => !n.startsWith("data:")),
 	Landmarks: [...document.querySelectorAll("main,header,nav")].map(e => e.tagName),
 	Lang: document.documentElement.lang, Title: document.title,
-	Unreachable: [...document.querySelectorAll("[onclick],[role=button]")].filter(e => e.tabIndex < 0).length,
+	Unreachable: [...document.querySelectorAll("*")].filter(e => e.scrollWidth > e.clientWidth + 1 && ["auto", "scroll"].includes(getComputedStyle(e).overflowX) && e.tabIndex < 0).length,
+	Enlarged: [...document.querySelectorAll(".chart img")].filter(i => i.width > +i.getAttribute("width")).length,
+	Loose: [...document.querySelectorAll("tbody th")].filter(h => getComputedStyle(h).position != "sticky").length,
 }, "*"))</script>`
 
 // browse opens a page in Chromium and returns the document as it is then, and what the console was told.
@@ -128,6 +131,8 @@ func TestReportInBrowser(t *testing.T) {
 			t.Errorf("it asks for %q", p.Foreign)
 		case p.Lang != "en" || p.Title == "" || !slices.Contains(p.Landmarks, "MAIN") || p.Unreachable > 0:
 			t.Errorf("language %q, title %q, landmarks %q, %d things that no key reaches", p.Lang, p.Title, p.Landmarks, p.Unreachable)
+		case p.Enlarged > 0 || p.Loose > 0:
+			t.Errorf("%d charts are larger than they are drawn for, %d names of rows leave the window with their columns", p.Enlarged, p.Loose)
 		case p.Dark != dark:
 			t.Errorf("dark is %v, want %v", p.Dark, dark)
 		}

@@ -80,6 +80,7 @@ type pageChart struct {
 
 type pageMistake struct {
 	Mistake
+	Short   string       // the image's name below its folder
 	Image   template.URL // "" where the image cannot be read any more
 	Map     template.URL
 	MapText string
@@ -134,9 +135,9 @@ func (e *Evaluation) WritePageWith(w io.Writer, x Extra) error {
 func (e *Evaluation) pageMistakes(list []Mistake, details map[int]Detail) []pageMistake {
 	var out []pageMistake
 	for _, m := range list {
-		p := pageMistake{Mistake: m}
+		p := pageMistake{Mistake: m, Short: m.Path}
 		if m.Sample < len(e.Items) {
-			p.Image = thumbnail(e.Items[m.Sample])
+			p.Short, p.Image = e.Items[m.Sample].Name(), thumbnail(e.Items[m.Sample])
 		}
 		if d, ok := details[m.Sample]; ok {
 			if d.Map != nil {
