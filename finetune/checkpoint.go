@@ -24,6 +24,8 @@ type progress struct {
 	Phase   int     `json:"phase"` // from 0
 	Steps   int     `json:"steps"` // of the phase
 
+	HeadFirst int `json:"head_first"` // the head's first node in the network
+
 	PlateauBest  string  `json:"plateau_best"` // a number or +Inf, which JSON has no form for
 	PlateauBad   int     `json:"plateau_bad"`
 	PlateauScale float64 `json:"plateau_scale"`
@@ -85,8 +87,9 @@ func (t *Trainer) tensors(best weights, visit func(name string, shape []int, dat
 	}
 }
 
-// keptPrefix is what the names of weights begin with that earlier phases have changed and the present one does not.
-const keptPrefix = "kept/"
+// keptPrefix is what the names of weights begin with that earlier phases have changed and the present one does not;
+// samplesPrefix what those of the samples do, with what the network of the best epoch said of them.
+const keptPrefix, samplesPrefix = "kept/", "samples/"
 
 // saveCheckpoint writes everything that a run needs to go on.
 func (r *run) saveCheckpoint() error {
@@ -103,10 +106,13 @@ func (r *run) saveCheckpoint() error {
 			put(keptPrefix+name, w.Shape, w.Float32s())
 		}
 	}
+	for name, t := range r.said.fields() {
+		put(samplesPrefix+name, (*t).Shape, (*t).Float32s())
+	}
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	p := progress{History: r.history, Phase: r.phase, Steps: r.trainer.opt.steps, PlateauBest: strconv.FormatFloat(r.schedule.best, 'g', -1, 64),
+	p := progress{History: r.history, Phase: r.phase, Steps: r.trainer.opt.steps, HeadFirst: r.net.headFirst, PlateauBest: strconv.FormatFloat(r.schedule.best, 'g', -1, 64),
 		PlateauBad: r.schedule.bad, PlateauScale: r.schedule.scale}
 	state, err := json.Marshal(p)
 	if err != nil {
@@ -139,6 +145,7 @@ type checkpoint struct {
 	best     float64 // progress.PlateauBest
 	tensors  safetensors.SafeTensors
 	kept     weights
+	said     *samples
 }
 
 // readCheckpoint reads where the run was; nil where there is no checkpoint: then it begins.
@@ -184,6 +191,9 @@ func (r *run) parseCheckpoint(data []byte) (*checkpoint, error) {
 	if err != nil || p.Steps < 0 || math.IsNaN(p.PlateauScale) || p.Phase < 0 || p.Phase >= len(r.o.phases()) {
 		return nil, errors.New("its progress makes no sense")
 	}
+	if c.said, err = parseSamples(c.tensors, samplesPrefix); err != nil {
+		return nil, err
+	}
 	c.kept = weights{}
 	for _, name := range c.tensors.Names() {
 		short, ok := strings.CutPrefix(name, keptPrefix)
@@ -218,7 +228,7 @@ func (r *run) restore(c *checkpoint) error {
 		v, _ := c.tensors.Tensor(name)
 		copy(onnx.Of([]int{len(into)}, into).Raw, v.Data())
 	})
-	r.history = c.progress.History
+	r.history, r.said = c.progress.History, c.said
 	r.trainer.opt.steps = c.progress.Steps
 	r.schedule.best, r.schedule.bad, r.schedule.scale = c.best, c.progress.PlateauBad, c.progress.PlateauScale
 	return nil

@@ -58,12 +58,16 @@ func describe(m *onnx.Model, labels []string, recipe *zoo.Recipe) error {
 
 // HeadModel returns the head alone, of a model from [Trainer.Export]: its input is what the base gives.
 func (t *Trainer) HeadModel(whole *onnx.Model) (*onnx.Model, error) {
-	n := t.net
-	s := suffixOf(whole.Graph, n.headFirst)
+	return headModel(whole, t.net.headFirst, t.net.shapes)
+}
+
+// headModel returns the part of a network from a node on, where shapes has those of values for one image.
+func headModel(whole *onnx.Model, first int, shapes map[string][]int) (*onnx.Model, error) {
+	s := suffixOf(whole.Graph, first)
 	if len(s.cut) != 1 {
 		return nil, fmt.Errorf("the head reads %d values (%q), want one", len(s.cut), s.cut)
 	}
-	shape := n.shapes[s.cut[0]]
+	shape := shapes[s.cut[0]]
 	if shape == nil {
 		return nil, fmt.Errorf("the shape of %q, which the head reads, is not known", s.cut[0])
 	}
@@ -89,18 +93,9 @@ type cutLogits func(ctx context.Context, cut []*onnx.Tensor) (*onnx.Tensor, erro
 
 // export writes model.onnx and head.onnx, and compares what the file says with what logits says.
 func (r *run) export(ctx context.Context, res *Result, m *onnx.Model, logits cutLogits) (Check, error) {
-	if digest := r.base.Digest(); digest != "" {
-		m.SetMeta(BaseKey, digest)
-	}
-	text, err := json.Marshal(r.config)
-	if err != nil {
+	if err := r.sign(m); err != nil {
 		return Check{}, err
 	}
-	m.SetMeta(RunKey, string(text))
-	if r.data.MultiLabel() {
-		m.SetMeta(zoo.MultiLabelKey, "true")
-	}
-	m.ProducerName, m.ProducerVersion = "onnxcnn", software()
 	if faults := m.Check(); len(faults) > 0 {
 		return Check{}, errors.Join(faults...)
 	}
@@ -122,6 +117,23 @@ func (r *run) export(ctx context.Context, res *Result, m *onnx.Model, logits cut
 		return Check{}, err
 	}
 	return verify(ctx, res.Model, want, verifyOptions{target: r.trainer.target, tolerance: tolerance, threads: r.o.Threads, warn: r.o.Warn})
+}
+
+// sign says in a model of the run where it is from.
+func (r *run) sign(m *onnx.Model) error {
+	if digest := r.base.Digest(); digest != "" {
+		m.SetMeta(BaseKey, digest)
+	}
+	text, err := json.Marshal(r.config)
+	if err != nil {
+		return err
+	}
+	m.SetMeta(RunKey, string(text))
+	if r.data.MultiLabel() {
+		m.SetMeta(zoo.MultiLabelKey, "true")
+	}
+	m.ProducerName, m.ProducerVersion = "onnxcnn", software()
+	return nil
 }
 
 // software names this build.

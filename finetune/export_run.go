@@ -34,6 +34,8 @@ type Exported struct {
 	Opset      int    `json:"opset"`
 	Nodes      int    `json:"nodes"`
 	Parameters int    `json:"parameters"`
+	Epoch      int    `json:"epoch,omitempty"`      // of an interrupted run: the one that the network is of, and
+	LastEpoch  int    `json:"last_epoch,omitempty"` // the last one that was whole
 	Folded     int    `json:"folded_normalisations"`
 	Check      Check  `json:"check"`
 
@@ -44,47 +46,36 @@ type Exported struct {
 // and a network adds up many that were rounded.
 const halfTolerance = 2e-2
 
-// ErrNoRun says that a folder has no finished run in it.
+// ErrNoRun says that a folder has no run in it, or none that has come far enough.
 var ErrNoRun = errors.New("the folder has no finished run in it")
 
-// ExportRun writes the network of a finished run to a file, reads it back, and compares what it says of images of
-// validation, one alone and three at once, with what the trained network said of them: a [MismatchError] tells of a
-// difference. The same run gives the same bytes.
+// ExportRun writes the network of a run to a file: that of the best epoch, or of the best one so far where the run was
+// interrupted. It reads the file back, and compares what it says of images of validation, one alone and three at once, with
+// what the trained network said of them: a [MismatchError] tells of a difference. The same run gives the same bytes.
 func ExportRun(ctx context.Context, dir, file string, o ExportOptions) (*Exported, error) {
-	run := folder(dir)
-	c, err := run.finished()
+	run, err := openTrained(dir)
 	if err != nil {
 		return nil, err
 	}
-	want, err := run.readSamples()
-	if err != nil {
-		return nil, err
-	}
-	whole, err := onnx.Open(run.path("model.onnx"))
-	if err != nil {
-		return nil, err
-	}
-	defer whole.Close()
+	defer run.close()
 	v := verifyOptions{tolerance: tolerance, threads: o.Threads, warn: o.Warn}
-	v.target = target{kind: "ce", outputs: want.batch.Shape[1]}
-	if c.Loss == "bce" || zoo.IsMultiLabel(whole) {
+	v.target = target{kind: "ce", outputs: run.said.batch.Shape[1]}
+	if run.config.Loss == "bce" || zoo.IsMultiLabel(run.whole) {
 		v.target.kind = "bce"
 	}
-	m := whole
+	m := run.whole
 	if o.HeadOnly {
-		head, err := onnx.Open(run.path("head.onnx"))
-		if err != nil {
+		if m, err = run.head(); err != nil {
 			return nil, err
 		}
-		defer head.Close()
-		base, err := baseOf(whole, head, o)
+		base, err := baseOf(run.whole, m, o)
 		if err != nil {
 			return nil, err
 		}
 		defer base.session.Close()
-		m, v.base = head, base.run
+		v.base = base.run
 	}
-	out := &Exported{File: file}
+	out := &Exported{File: file, Epoch: run.epoch, LastEpoch: run.last}
 	if o.FoldBN {
 		if m, out.Folded, err = graph.FoldBatchNorm(m); err != nil {
 			return nil, err
@@ -116,9 +107,73 @@ func ExportRun(ctx context.Context, dir, file string, o ExportOptions) (*Exporte
 	for _, t := range m.Graph.Initializers {
 		out.Parameters += t.Len()
 	}
-	out.Check, err = verify(ctx, file, want, v)
+	out.Check, err = verify(ctx, file, run.said, v)
 	return out, err
 }
+
+// trained is the network of a run.
+type trained struct {
+	config config
+	whole  *onnx.Model
+	said   *samples
+	head   func() (*onnx.Model, error) // what the head alone is
+
+	epoch, last int // see Exported
+	opened      []*onnx.Model
+}
+
+func (t *trained) close() {
+	for _, m := range t.opened {
+		_ = m.Close() // it was only read
+	}
+}
+
+// openTrained reads the folder of a run, finished or not.
+func openTrained(dir string) (*trained, error) {
+	f := folder(dir)
+	t := &trained{}
+	var err error
+	t.config, err = f.finished()
+	if errors.Is(err, errInterrupted) {
+		i, err := f.interrupted()
+		if err != nil {
+			return nil, err
+		}
+		t.config, t.whole, t.said, t.epoch, t.last, t.opened = i.config, i.model, i.said, i.best, i.last, []*onnx.Model{i.model}
+		t.head = func() (*onnx.Model, error) {
+			input := map[string][]int{i.model.Graph.RequiredInputs()[0].Name: i.said.first().Shape}
+			layers, err := backend.Layers(i.model, input)
+			if err != nil {
+				return nil, err
+			}
+			shapes := map[string][]int{}
+			for _, l := range layers {
+				shapes[l.Output] = l.Shape
+			}
+			return headModel(i.model, i.headFirst, shapes)
+		}
+		return t, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if t.said, err = f.readSamples(); err != nil {
+		return nil, err
+	}
+	open := func(name string) (*onnx.Model, error) {
+		m, err := onnx.Open(f.path(name))
+		if err == nil {
+			t.opened = append(t.opened, m)
+		}
+		return m, err
+	}
+	t.head = func() (*onnx.Model, error) { return open("head.onnx") }
+	t.whole, err = open("model.onnx")
+	return t, err
+}
+
+// errInterrupted is the [ErrNoRun] of a run that has begun.
+var errInterrupted = fmt.Errorf("%w: the run there was interrupted", ErrNoRun)
 
 // finished reads the options of a run that has come to its end.
 func (f folder) finished() (config, error) {
@@ -134,7 +189,7 @@ func (f folder) finished() (config, error) {
 		return r.Options, fmt.Errorf("%s: %w", f.path("run.json"), err)
 	}
 	if !r.Finished {
-		return r.Options, fmt.Errorf("%s: %w: the run there was interrupted", string(f), ErrNoRun)
+		return r.Options, fmt.Errorf("%s: %w", string(f), errInterrupted)
 	}
 	return r.Options, nil
 }

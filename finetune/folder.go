@@ -22,10 +22,18 @@ const checkpointFile = "checkpoint.safetensors"
 var results = []string{"run.json", checkpointFile, "model.onnx"}
 
 // written are the files that a run writes, of which a killed one may have left temporary ones.
-var written = append([]string{"head.onnx", samplesFile, "history.csv", "history.json", "curves.png", "report.json", "confusion.png", "precision_recall.png"}, results...)
+var written = append([]string{"head.onnx", samplesFile, startFile, "history.csv", "history.json", "curves.png", "report.json", "confusion.png", "precision_recall.png"}, results...)
 
 // ErrRunExists says that a run folder has the results of an earlier run.
 var ErrRunExists = errors.New("the folder has an earlier run in it")
+
+// removeStart removes what only a run that goes on needs.
+func (f folder) removeStart() error {
+	if err := os.Remove(f.path(startFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
 
 // open makes the folder. An earlier run in it is an error unless it is to be replaced or gone on with.
 func (f folder) open(replace, resume bool) error {

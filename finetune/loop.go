@@ -62,6 +62,9 @@ func (r *run) epochs(ctx context.Context) (ending, error) {
 		r.history = append(r.history, e)
 		if e.Best {
 			r.best = r.trainer.snapshot()
+			if r.said, err = r.takeSamples(ctx, r.trainer.Logits); err != nil {
+				return ending{}, err
+			}
 		}
 		r.schedule.Observe(e.score(r.o.Monitor))
 		if err := writeEvents(r.events, e); err != nil {

@@ -51,6 +51,8 @@ type run struct {
 	values  weights // what earlier phases have changed, as it is in the best epoch so far
 	history []Epoch
 	best    weights // of the present phase's, as they are in the best epoch so far
+	probe   *probe  // of the present phase; nil until it is needed
+	said    *samples
 	budget  budget
 	events  *tfevents.Writer
 }
@@ -113,6 +115,11 @@ func (r *run) run(ctx context.Context) (*Result, error) {
 	r.best = r.trainer.snapshot()
 	if saved != nil {
 		if err := r.restore(saved); err != nil {
+			return nil, err
+		}
+	}
+	if r.head == nil { // before the folder says that a run goes on there: it could be killed at once
+		if err := r.saveStart(); err != nil {
 			return nil, err
 		}
 	}
@@ -225,7 +232,7 @@ func (r *run) enter(phase int) error {
 	if r.trainer != nil {
 		_ = r.trainer.Close() // what it holds is let go in any case
 	}
-	r.net, r.trainer, r.phase = net, trainer, phase
+	r.net, r.trainer, r.phase, r.probe = net, trainer, phase, nil
 	return nil
 }
 
@@ -337,7 +344,7 @@ func (r *run) write(ctx context.Context, m *onnx.Model, end ending, logits cutLo
 	if err := r.evaluate(ctx, res); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(r.dir.writeHistory(r.history), r.dir.writeCurves(r.history), r.dir.writeJSON("run.json", r.report(res))); err != nil {
+	if err := errors.Join(r.dir.writeHistory(r.history), r.dir.writeCurves(r.history), r.dir.writeJSON("run.json", r.report(res)), r.dir.removeStart()); err != nil {
 		return nil, err
 	}
 	return res, nil

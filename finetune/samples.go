@@ -40,34 +40,18 @@ func (s *samples) first() *onnx.Tensor {
 
 // takeSamples asks logits about images of validation.
 func (r *run) takeSamples(ctx context.Context, logits cutLogits) (*samples, error) {
-	var index []int
-	for i := range sampleImages {
-		index = append(index, i%len(r.val.items))
-	}
-	s := &samples{}
-	err := r.loader.each(ctx, r.val.items, [][]int{index}, -1, func(b *images) error {
-		if err := b.firstError(r.val.items); err != nil {
-			return err
+	var err error
+	if r.probe == nil {
+		if r.probe, err = r.newProbe(ctx); err != nil {
+			return nil, err
 		}
-		s.images = b.x.Clone()
-		return nil
-	})
-	if err != nil {
+	}
+	s := &samples{images: r.probe.images}
+	if s.single, err = logits(ctx, r.probe.single); err != nil {
 		return nil, err
 	}
-	for _, c := range []struct {
-		x    *onnx.Tensor
-		into **onnx.Tensor
-	}{{s.first(), &s.single}, {s.images, &s.batch}} {
-		cut, err := r.trainer.Cut(ctx, c.x)
-		if err != nil {
-			return nil, err
-		}
-		if *c.into, err = logits(ctx, cut); err != nil {
-			return nil, err
-		}
-	}
-	return s, nil
+	s.batch, err = logits(ctx, r.probe.batch)
+	return s, err
 }
 
 // view returns a tensor in the form that a safetensors file takes it.
@@ -104,16 +88,25 @@ func (f folder) readSamples() (*samples, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: not a whole file: %w", f.path(samplesFile), err)
 	}
+	s, err := parseSamples(st, "")
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.path(samplesFile), err)
+	}
+	return s, nil
+}
+
+// parseSamples takes the samples out of a file where their names begin with prefix.
+func parseSamples(st safetensors.SafeTensors, prefix string) (*samples, error) {
 	s := &samples{}
 	for name, into := range s.fields() {
-		v, ok := st.Tensor(name)
+		v, ok := st.Tensor(prefix + name)
 		if !ok || v.DType() != safetensors.F32 || len(v.Shape()) < 2 {
-			return nil, fmt.Errorf("%s: has no %q", f.path(samplesFile), name)
+			return nil, fmt.Errorf("has no %q", prefix+name)
 		}
 		var shape []int
 		for _, d := range v.Shape() {
 			if d < 1 || d > uint64(len(v.Data())) {
-				return nil, fmt.Errorf("%s: %q has shape %v", f.path(samplesFile), name, v.Shape())
+				return nil, fmt.Errorf("%q has shape %v", prefix+name, v.Shape())
 			}
 			shape = append(shape, int(d)) // Deserialize has checked that the data is as long as their product
 		}
@@ -122,7 +115,7 @@ func (f folder) readSamples() (*samples, error) {
 		*into = t
 	}
 	if s.images.Shape[0] != sampleImages || s.batch.Shape[0] != sampleImages || s.single.Shape[0] != 1 || s.single.Shape[1] != s.batch.Shape[1] {
-		return nil, fmt.Errorf("%s: images %v with logits %v and %v", f.path(samplesFile), s.images.Shape, s.single.Shape, s.batch.Shape)
+		return nil, fmt.Errorf("images %v with logits %v and %v", s.images.Shape, s.single.Shape, s.batch.Shape)
 	}
 	return s, nil
 }

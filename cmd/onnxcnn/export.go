@@ -15,7 +15,8 @@ func exportCommand() *cli.Command {
 		Usage:     "write the network of a run in the form that its user needs",
 		ArgsUsage: "RUN -o FILE",
 		Description: `RUN is the folder of a finished finetune. Its model.onnx is an ONNX file already, which other programs open; export
-writes it in another form. With class names and recipe inside, the file is all that predict and evaluate need.
+writes it in another form. With class names and recipe inside, the file is all that predict and evaluate need. Of a run
+that was interrupted, or is still going on, it writes the best epoch so far, and says so.
 
 After writing, the file is read back and compared with what the trained network said of images of validation, one
 alone and three at once: a difference makes the command fail.
@@ -53,10 +54,13 @@ func export(c *cli.Context) error {
 		Warn: func(s string) { advise(c, "warning: %s", s) }}
 	res, err := finetune.ExportRun(c.Context, dir, c.String("output"), o)
 	if errors.Is(err, finetune.ErrNoRun) {
-		return withHint(err, "give the folder of \"onnxcnn finetune -o\"; --resume goes on with an interrupted run")
+		return withHint(err, "give the folder of \"onnxcnn finetune -o\"; the same finetune with --resume goes on with an interrupted run")
 	}
 	if err != nil {
 		return err
+	}
+	if res.Epoch > 0 {
+		advise(c, "the run was interrupted behind epoch %d: this is epoch %d, the best so far; finetune --resume goes on", res.LastEpoch, res.Epoch)
 	}
 	if o.FoldBN && res.Folded == 0 {
 		advise(c, "there is no batch normalisation to fold")

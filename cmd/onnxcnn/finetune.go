@@ -116,7 +116,7 @@ func finetuneHint(ctx context.Context, err error) error {
 	var wrong *finetune.NotFiniteError
 	switch {
 	case errors.As(err, &stopped) && stopped.Saved > 0:
-		return withHint(err, "the same command with --resume goes on behind epoch %d, to the same result as without interruption", stopped.Saved)
+		return withHint(err, "the same command with --resume goes on behind epoch %d, to the same result as without interruption; \"onnxcnn export\" takes the best epoch so far", stopped.Saved)
 	case ctx.Err() != nil:
 		return withHint(err, "no epoch was whole yet: start again, with --resume or --force where the folder has files of this run")
 	case errors.As(err, &wrong):

@@ -132,6 +132,10 @@ func TestInterruptedTraining(t *testing.T) {
 			t.Errorf("it says\n%s\nwant %q", stderr.String(), want)
 		}
 	}
+	out, err := process(t, "export", filepath.Join(dir, "run"), "-o", filepath.Join(dir, "best.onnx")).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "the run was interrupted behind epoch ") || !strings.Contains(string(out), "verified: ") {
+		t.Errorf("export: %v\n%s", err, out)
+	}
 	if strings.Contains(stderr.String(), "\r") || strings.Contains(stderr.String(), "images/s") {
 		t.Errorf("there is a progress bar, and no terminal:\n%q", stderr.String())
 	}
