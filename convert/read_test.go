@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -150,6 +151,15 @@ func TestWeights(t *testing.T) {
 		}
 	}
 	if err := w.Add(Weight{Name: "large", Type: onnx.Float, Shape: []int{1 << 24}}, nil); err == nil || !strings.Contains(err.Error(), "16 times the file's 8 bytes") {
+		t.Error(err)
+	}
+	r, err := w.Renamed(func(name string) string { return "a." + name })
+	if err != nil || r.Find("x") != nil || len(r.List()) != len(w.List()) || w.List()[0].Name != "x" {
+		t.Errorf("renamed: %+v, %v", r, err)
+	} else if y, err := r.Find("a.x").Load(); err != nil || y.Name != "a.x" || !slices.Equal(y.Float32s(), []float32{1, 2}) {
+		t.Errorf("renamed: %v, %v", y, err)
+	}
+	if _, err := w.Renamed(func(string) string { return "y" }); err == nil || !strings.Contains(err.Error(), `two tensors are named "y"`) {
 		t.Error(err)
 	}
 	failed := errors.New("failed")

@@ -81,6 +81,20 @@ func (w *Weights) AddTensor(t *onnx.Tensor) error {
 	return w.Add(Weight{Name: t.Name, Type: t.Type, Shape: t.Shape}, func() ([]byte, error) { return t.Raw, nil })
 }
 
+// Renamed returns the same tensors under other names. It stays valid as long as w is open, and needs no closing.
+func (w *Weights) Renamed(name func(string) string) (*Weights, error) {
+	r := &Weights{Format: w.Format, Path: w.Path, Notes: slices.Clone(w.Notes), byName: map[string]*Weight{}, size: w.size, total: w.total}
+	for _, x := range w.list {
+		c := *x
+		if c.Name = name(x.Name); r.byName[c.Name] != nil {
+			return nil, fmt.Errorf("%s: two tensors are named %q", w.Path, c.Name)
+		}
+		r.list = append(r.list, &c)
+		r.byName[c.Name] = &c
+	}
+	return r, nil
+}
+
 // OnClose has f called by [Weights.Close].
 func (w *Weights) OnClose(f func() error) { w.close = append(w.close, f) }
 

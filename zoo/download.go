@@ -46,6 +46,17 @@ func (p permanent) Unwrap() error { return p.error }
 
 // run fetches the file. After an error, what has arrived stays for the next time.
 func (d *download) run(ctx context.Context) error {
+	err := d.persist(ctx)
+	if err != nil {
+		if info, statErr := os.Stat(d.path + ".part"); statErr == nil && info.Size() == 0 {
+			_ = os.Remove(d.path + ".part") // nothing has arrived
+		}
+	}
+	return err
+}
+
+// persist makes attempts until one succeeds, or too many have brought nothing.
+func (d *download) persist(ctx context.Context) error {
 	wait := time.Second
 	for failed := 0; ; {
 		got, err := d.attempt(ctx)

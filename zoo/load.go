@@ -2,9 +2,9 @@ package zoo
 
 import (
 	"fmt"
-	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/onnxcnn/onnxcnn/convert"
@@ -70,28 +70,63 @@ var oldDense = regexp.MustCompile(`^(.*denselayer\d+\.(?:norm|conv))\.([12]\.\w+
 
 // modernNames returns the weights under the names that the network has today.
 func (a Arch) modernNames(w *convert.Weights) (*convert.Weights, error) {
-	if !slices.ContainsFunc(w.List(), func(x *convert.Weight) bool { return oldDense.MatchString(x.Name) }) || !strings.HasPrefix(a.Name, "densenet") {
-		return w, nil
-	}
-	size := int64(0)
-	if info, err := os.Stat(w.Path); err == nil {
-		size = info.Size()
-	}
-	renamed := convert.NewWeights(w.Format, w.Path, size)
-	renamed.Notes = append(slices.Clone(w.Notes), "the layers have the names of PyTorch before 0.4 (norm.1 is norm1)")
-	for _, x := range w.List() {
-		c := *x
-		c.Name = oldDense.ReplaceAllString(x.Name, "$1$2")
-		err := renamed.Add(c, func() ([]byte, error) {
-			t, err := x.Load()
-			if err != nil {
-				return nil, err
-			}
-			return t.Raw, nil
+	switch {
+	case strings.HasPrefix(a.Name, "densenet"):
+		return renamed(w, "the layers have the names of PyTorch before 0.4 (norm.1 is norm1)", func(name string) string {
+			return oldDense.ReplaceAllString(name, "$1$2")
 		})
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", w.Path, err)
+	case a.Source == "keras":
+		first := firstNumbers(w)
+		return renamed(w, "the layers that Keras numbers begin with another number than here", func(name string) string {
+			class, number, rest, ok := numbered(name)
+			switch n := number - first[class]; {
+			case !ok || first[class] == 0:
+				return name
+			case n == 0:
+				return class + rest
+			default:
+				return fmt.Sprintf("%s_%d%s", class, n, rest)
+			}
+		})
+	}
+	return w, nil
+}
+
+// kerasNumbered are names that Keras makes of a layer's class. It counts on from one model to the next, and began with 1
+// before version 2.3: the same network has conv2d, conv2d_1, ... in one file and conv2d_95, conv2d_96, ... in another.
+var kerasNumbered = regexp.MustCompile(`^(conv2d|batch_normalization)(?:_(\d{1,6}))?(/.*)$`)
+
+// numbered takes such a name apart.
+func numbered(name string) (class string, number int, rest string, ok bool) {
+	m := kerasNumbered.FindStringSubmatch(name)
+	if m == nil {
+		return "", 0, "", false
+	}
+	number, _ = strconv.Atoi(m[2]) // nothing is 0
+	return m[1], number, m[3], true
+}
+
+// firstNumbers returns the smallest number of each class.
+func firstNumbers(w *convert.Weights) map[string]int {
+	first := map[string]int{}
+	for _, x := range w.List() {
+		if class, number, _, ok := numbered(x.Name); ok {
+			if f, known := first[class]; !known || number < f {
+				first[class] = number
+			}
 		}
 	}
-	return renamed, nil
+	return first
+}
+
+// renamed returns the weights under other names, with a note if there are any.
+func renamed(w *convert.Weights, note string, name func(string) string) (*convert.Weights, error) {
+	if !slices.ContainsFunc(w.List(), func(x *convert.Weight) bool { return name(x.Name) != x.Name }) {
+		return w, nil
+	}
+	r, err := w.Renamed(name)
+	if err == nil {
+		r.Notes = append(r.Notes, note)
+	}
+	return r, err
 }

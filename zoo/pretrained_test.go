@@ -3,6 +3,7 @@ package zoo
 import (
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -135,6 +136,19 @@ func TestLoadWeights(t *testing.T) {
 			return s
 		}, nil, 2, "before 0.4", nil},
 		{"auxiliary classifier", "inception_v3", same, map[string]int{"AuxLogits.fc.bias": 9, "other.bias": 2}, 5, "", []string{"other.bias"}},
+		{"Keras, numbered from 1", "keras_inception_v3", func(s string) string {
+			if class, number, rest, ok := numbered(s); ok {
+				s = fmt.Sprintf("%s_%d%s", class, number+1, rest)
+			}
+			return s
+		}, nil, 3, "begin with another number", nil},
+		{"Keras, numbered from 95", "keras_inception_v3", func(s string) string {
+			if class, number, rest, ok := numbered(s); ok {
+				s = fmt.Sprintf("%s_%d%s", class, number+95, rest)
+			}
+			return s
+		}, nil, 3, "begin with another number", nil},
+		{"Keras, numbered from 0", "keras_inception_v3", same, nil, 3, "", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a, _ := Lookup(c.arch)

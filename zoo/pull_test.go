@@ -186,7 +186,7 @@ func TestDownloads(t *testing.T) {
 		ranges []string // of the requests
 		waits  []time.Duration
 		fault  string
-		left   bool // the part stays
+		left   bool // what has arrived stays
 	}{
 		{name: "at once", turns: []http.HandlerFunc{whole(data, etag)}, ranges: []string{""}},
 		{name: "cut and resumed", turns: []http.HandlerFunc{cutAfter(data, etag, half), whole(data, etag)},
@@ -208,16 +208,18 @@ func TestDownloads(t *testing.T) {
 		{name: "silence", turns: []http.HandlerFunc{hangAfter(data, half, nil), whole(data, etag)},
 			ranges: []string{"", rest}, waits: []time.Duration{time.Second}},
 		{name: "cut for ever", turns: []http.HandlerFunc{cutAfter(data, etag, 0)}, ranges: []string{"", "", "", "", ""},
-			waits: []time.Duration{1e9, 2e9, 4e9, 8e9}, fault: "unexpected EOF", left: true},
-		{name: "not there", turns: []http.HandlerFunc{status(404)}, ranges: []string{""}, fault: "the server answers 404 Not Found", left: true},
+			waits: []time.Duration{1e9, 2e9, 4e9, 8e9}, fault: "unexpected EOF"},
+		{name: "cut, and nothing more", turns: []http.HandlerFunc{cutAfter(data, etag, half), status(502)}, ranges: []string{"", rest, rest, rest, rest},
+			waits: []time.Duration{1e9, 2e9, 4e9, 8e9}, fault: "502 Bad Gateway", left: true},
+		{name: "not there", turns: []http.HandlerFunc{status(404)}, ranges: []string{""}, fault: "the server answers 404 Not Found"},
 		{name: "too large", turns: []http.HandlerFunc{whole(append(slices.Clone(data), 0), etag)}, ranges: []string{""},
-			fault: fmt.Sprintf("the server offers %d bytes, and the file has at most %d", n+1, n), left: true},
+			fault: fmt.Sprintf("the server offers %d bytes, and the file has at most %d", n+1, n)},
 		{name: "endless", turns: []http.HandlerFunc{func(w http.ResponseWriter, r *http.Request) {
 			w.(http.Flusher).Flush() // no length
 			for range 3 {
 				w.Write(data)
 			}
-		}}, ranges: []string{""}, fault: fmt.Sprintf("more arrives than the %d bytes", n), left: true},
+		}}, ranges: []string{""}, fault: fmt.Sprintf("more arrives than the %d bytes", n)},
 		{name: "another file", turns: []http.HandlerFunc{whole(bytes.Repeat([]byte("y"), n), etag)}, ranges: []string{""}, fault: "the SHA-256 is "},
 		{name: "too short", turns: []http.HandlerFunc{whole(data[:n-1], etag)}, ranges: []string{""}, fault: fmt.Sprintf("it has %d bytes, want %d", n-1, n)},
 		{name: "a login page", turns: []http.HandlerFunc{whole([]byte("<!DOCTYPE html><html>Please log in</html>"), "")}, ranges: []string{""}, fault: "it is a web page"},
@@ -510,6 +512,9 @@ func TestOffline(t *testing.T) {
 		t.Fatalf("%v is no OfflineError", err)
 	}
 	dir, _ := CacheDir()
+	if parts, err := filepath.Glob(filepath.Join(dir, "*.part*")); err != nil || len(parts) > 0 {
+		t.Errorf("nothing arrived, and left: %q, %v", parts, err)
+	}
 	if h := off.Hint(); !strings.Contains(h, p.URL) || !strings.Contains(h, dir) || !strings.Contains(off.Error(), "test_net cannot be fetched") {
 		t.Errorf("%s; %s", off, h)
 	}

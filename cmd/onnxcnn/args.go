@@ -72,7 +72,7 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 		flags = append(flags, args[i])
 	}
 	if cmd == nil && len(rest) > 0 {
-		return nil, unknownCommand(app, rest[0])
+		return nil, unknownCommand(app.Name, app.Commands, rest[0])
 	}
 	return slices.Concat(path, flags, []string{"--"}, rest), nil
 }

@@ -77,7 +77,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		ExitErrHandler:            func(*cli.Context, error) {}, // run decides on the exit status
 		Action: func(c *cli.Context) error {
 			if name := c.Args().First(); name != "" {
-				return unknownCommand(c.App, name)
+				return unknownCommand(c.App.Name, c.App.Commands, name)
 			}
 			c.App.Writer = c.App.ErrWriter
 			if err := cli.ShowAppHelp(c); err != nil {

@@ -96,14 +96,14 @@ func seeHelp(c *cli.Command) string {
 	return fmt.Sprintf("see %q", c.HelpName+" --help")
 }
 
-func unknownCommand(app *cli.App, name string) error {
+func unknownCommand(before string, commands []*cli.Command, name string) error {
 	err := usagef("unknown command %q", name)
 	var names []string
-	for _, c := range app.Commands {
+	for _, c := range commands {
 		names = append(names, c.Names()...)
 	}
 	if s := near.Name(name, names); s != "" {
-		return withHint(err, "did you mean %q?", app.Name+" "+s)
+		return withHint(err, "did you mean %q?", before+" "+s)
 	}
-	return withHint(err, "%q lists the commands", app.Name+" help")
+	return withHint(err, "%q lists the commands", before+" --help")
 }

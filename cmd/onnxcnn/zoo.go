@@ -23,6 +23,12 @@ of $ONNXCNN_HOME, or of the user's cache folder. From then on every command take
    onnxcnn zoo pull resnet50
    onnxcnn predict resnet50 dog.jpg`,
 		Subcommands: []*cli.Command{zooListCommand(), zooShowCommand(), zooPullCommand()},
+		Action: func(c *cli.Context) error {
+			if name := c.Args().First(); name != "" {
+				return unknownCommand("onnxcnn zoo", c.Command.Subcommands, name)
+			}
+			return withHint(usagef("list, show or pull?"), "%s", seeHelp(c.Command))
+		},
 	}
 }
 
@@ -202,7 +208,7 @@ func showZoo(c *cli.Context) error {
 	}
 	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
 	row := func(what, format string, args ...any) { fmt.Fprintf(w, "%s\t%s\n", what, fmt.Sprintf(format, args...)) }
-	row("architecture", "%s (%s's names of parameters)", d.Arch, d.Layout)
+	row("architecture", "%s (names of parameters: %s)", d.Arch, d.Layout)
 	row("paper", "%s", d.Paper)
 	row("parameters", "%s", thousands(d.Params))
 	row("input", "%dx%dx%d", d.Channels, d.Size[0], d.Size[1])
