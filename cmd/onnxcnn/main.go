@@ -15,6 +15,7 @@ import (
 )
 
 func main() {
+	tuneCollector()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal asks the command to stop and clean up; the second ends the process at once.
 	context.AfterFunc(ctx, stop)
@@ -135,4 +136,12 @@ func version() string {
 		v = info.Main.Version
 	}
 	return fmt.Sprintf("%s %s %s/%s", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// tuneCollector lets the collector run when the heap has grown by a quarter, unless the environment says otherwise: most
+// of it are weights and activations, which cost it nothing to go over but much memory to double.
+func tuneCollector() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(25)
+	}
 }
