@@ -36,11 +36,7 @@ type problemJSON struct {
 }
 
 func checkModel(c *cli.Context) error {
-	path, err := onlyModelArg(c)
-	if err != nil {
-		return err
-	}
-	m, err := openModel(path)
+	m, path, err := onlyModel(c)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/onnxcnn/onnxcnn/features"
 	"github.com/onnxcnn/onnxcnn/finetune/metrics"
+	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
 func evaluateCommand() *cli.Command {
@@ -51,14 +52,10 @@ each class, and the threshold that would be best for its F1. The report has prec
 }
 
 func evaluate(c *cli.Context) error {
-	model, rest, err := modelArg(c)
+	model, dir, err := modelAndFolder(c)
 	switch {
 	case err != nil:
 		return err
-	case len(rest) == 0:
-		return withHint(usagef("which images? Give a folder with a folder of images for each class"), "%s", seeHelp(c.Command))
-	case len(rest) > 1:
-		return withHint(usagef("evaluate takes one folder, not also %q", rest[1]), "%s", seeHelp(c.Command))
 	case c.IsSet("report") && c.String("report") == "":
 		return usagef("--report: the name of the folder is empty")
 	case slices.ContainsFunc(c.IntSlice("top"), func(k int) bool { return k < 1 }):
@@ -69,23 +66,17 @@ func evaluate(c *cli.Context) error {
 	if len(o.Report.TopK) == 0 {
 		o.Report.TopK = nil
 	}
-	if o.Features, err = imageOptions(c); err != nil {
-		return err
-	}
-	m, err := openModel(model)
-	if err != nil {
+	var m *onnx.Model
+	if m, o.Features, err = imageNetwork(c, model); err != nil {
 		return err
 	}
 	defer m.Close()
-	if o.Features.Recipe, err = chosenRecipe(c, m); err != nil {
-		return err
-	}
 	if file := c.String("classes"); file != "" {
 		if o.Labels, err = readLabels(file); err != nil {
 			return err
 		}
 	}
-	data, split, err := evaluationImages(c, rest[0])
+	data, split, err := evaluationImages(c, dir)
 	if err != nil {
 		return err
 	}
@@ -105,13 +96,13 @@ func evaluate(c *cli.Context) error {
 	if c.String("labels-csv") != "" {
 		var r *metrics.MultiEvaluation
 		if r, err = metrics.EvaluateMulti(c.Context, m, data, o); err == nil {
-			r.Model, r.Data, r.Split = model, rest[0], split
+			r.Model, r.Data, r.Split = model, dir, split
 			e, print = r, func(w io.Writer) error { return printMulti(w, r) }
 		}
 	} else {
 		var r *metrics.Evaluation
 		if r, err = metrics.Evaluate(c.Context, m, data, o); err == nil {
-			r.Model, r.Data, r.Split = model, rest[0], split
+			r.Model, r.Data, r.Split = model, dir, split
 			e, print = r, func(w io.Writer) error { return printEvaluation(w, r) }
 		}
 	}

@@ -57,7 +57,7 @@ type extraction struct {
 }
 
 func extractFeatures(c *cli.Context) error {
-	model, paths, err := modelArg(c)
+	model, paths, err := modelAndImages(c)
 	if err != nil {
 		return err
 	}
@@ -65,35 +65,26 @@ func extractFeatures(c *cli.Context) error {
 	if err := checkOutput(c, out); err != nil {
 		return err
 	}
-	o, err := imageOptions(c)
+	pool, err := features.ParsePool(c.String("pool"))
 	if err != nil {
-		return err
-	}
-	o.At, o.Views, o.Seed = c.String("at"), c.Int("views"), uint64(c.Int64("seed"))
-	if o.Pool, err = features.ParsePool(c.String("pool")); err != nil {
 		return usagef("--pool: %w", err)
 	}
-	if o.Augment, err = zoo.ParseAugment(c.String("augment")); err != nil {
+	augment, err := zoo.ParseAugment(c.String("augment"))
+	if err != nil {
 		return usagef("--augment: %w", err)
 	}
-	if o.Views < 1 {
-		return usagef("--views %d: want 1 or more", o.Views)
+	switch views := c.Int("views"); {
+	case views < 1:
+		return usagef("--views %d: want 1 or more", views)
+	case views > 1 && augment.IsNone():
+		return usagef("--views %d: the views would be the same without --augment", views)
 	}
-	if o.Views > 1 && o.Augment.IsNone() {
-		return usagef("--views %d: the views would be the same without --augment", o.Views)
-	}
-	if len(paths) == 0 {
-		_, err := imagesOf(c, nil)
-		return err
-	}
-	m, err := openModel(model)
+	m, o, err := imageNetwork(c, model)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	if o.Recipe, err = chosenRecipe(c, m); err != nil {
-		return err
-	}
+	o.At, o.Pool, o.Augment, o.Views, o.Seed = c.String("at"), pool, augment, c.Int("views"), uint64(c.Int64("seed"))
 	data, err := imagesOf(c, paths)
 	if err != nil {
 		return err

@@ -55,17 +55,12 @@ func baseProvider(flags []cli.Flag) []cli.Flag {
 }
 
 func finetuneRun(c *cli.Context) error {
-	model, rest, err := modelArg(c)
+	model, images, err := modelAndFolder(c)
 	if err != nil {
 		return err
 	}
 	dir := c.String("output")
-	switch {
-	case len(rest) == 0:
-		return withHint(usagef("which images? Give a folder with a folder of images for each class"), "%s", seeHelp(c.Command))
-	case len(rest) > 1:
-		return withHint(usagef("finetune takes one folder of images, not also %q", rest[1]), "%s", seeHelp(c.Command))
-	case dir == "":
+	if dir == "" {
 		return withHint(usagef("where to? Give a folder for the results with -o RUN"), "%s", seeHelp(c.Command))
 	}
 	o, err := finetuneOptions(c)
@@ -80,7 +75,7 @@ func finetuneRun(c *cli.Context) error {
 	if o.Recipe, err = chosenRecipe(c, m); err != nil {
 		return err
 	}
-	data, err := finetuneData(c, rest[0], o)
+	data, err := finetuneData(c, images, o)
 	if err != nil {
 		return err
 	}

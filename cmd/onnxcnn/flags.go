@@ -8,6 +8,7 @@ import (
 
 	"github.com/onnxcnn/onnxcnn/backend"
 	"github.com/onnxcnn/onnxcnn/backend/ort"
+	"github.com/onnxcnn/onnxcnn/onnx"
 	"github.com/urfave/cli/v2"
 )
 
@@ -86,6 +87,16 @@ func onlyModelArg(c *cli.Context) (string, error) {
 		err = withHint(usagef("%s takes one model, not also %q", c.Command.Name, rest[0]), "%s", seeHelp(c.Command))
 	}
 	return model, err
+}
+
+// onlyModel opens the model of commands that take no other argument.
+func onlyModel(c *cli.Context) (*onnx.Model, string, error) {
+	path, err := onlyModelArg(c)
+	if err != nil {
+		return nil, "", err
+	}
+	m, err := openModel(path)
+	return m, path, err
 }
 
 // advise tells the user something on the standard error that is no result, unless --quiet.

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/onnxcnn/onnxcnn/features"
+	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
 // imageFlags are the flags of commands that run a network on images, followed by more.
@@ -24,7 +25,7 @@ func imageFlags(more ...cli.Flag) []cli.Flag {
 // imagesOf returns the data set that the arguments name: files, folders, and "-" for a list on the standard input.
 func imagesOf(c *cli.Context, args []string) (*features.Dataset, error) {
 	if len(args) == 0 {
-		return nil, withHint(usagef("which images? Give files or folders, or - to read a list of files from the standard input"), "%s", seeHelp(c.Command))
+		return nil, noImages(c)
 	}
 	if i := slices.Index(args, "-"); i >= 0 && slices.Contains(args[i+1:], "-") {
 		return nil, usagef("- is given twice, but the standard input can be read only once")
@@ -68,6 +69,49 @@ func imageOptions(c *cli.Context) (features.Options, error) {
 	var err error
 	o.Size, err = parseSize(c.String("size"))
 	return o, err
+}
+
+// imageNetwork opens the command's model with the options of imageOptions and the recipe for its images.
+func imageNetwork(c *cli.Context, path string) (*onnx.Model, features.Options, error) {
+	o, err := imageOptions(c)
+	if err != nil {
+		return nil, o, err
+	}
+	m, err := openModel(path)
+	if err != nil {
+		return nil, o, err
+	}
+	if o.Recipe, err = chosenRecipe(c, m); err != nil {
+		_ = m.Close() // it was only read
+		return nil, o, err
+	}
+	return m, o, nil
+}
+
+// modelAndImages returns the model's file name and the images of commands that take both.
+func modelAndImages(c *cli.Context) (model string, images []string, err error) {
+	if model, images, err = modelArg(c); err == nil && len(images) == 0 {
+		err = noImages(c)
+	}
+	return model, images, err
+}
+
+func noImages(c *cli.Context) error {
+	return withHint(usagef("which images? Give files or folders, or - to read a list of files from the standard input"), "%s", seeHelp(c.Command))
+}
+
+// modelAndFolder returns the model's file name and the folder of images of commands that take one.
+func modelAndFolder(c *cli.Context) (model, dir string, err error) {
+	model, rest, err := modelArg(c)
+	switch {
+	case err != nil:
+		return "", "", err
+	case len(rest) == 0:
+		return "", "", withHint(usagef("which images? Give a folder with a folder of images for each class"), "%s", seeHelp(c.Command))
+	case len(rest) > 1:
+		return "", "", withHint(usagef("%s takes one folder of images, not also %q", c.Command.Name, rest[1]), "%s", seeHelp(c.Command))
+	}
+	return model, rest[0], nil
 }
 
 // skips names skipped images on the standard error and remembers them.

@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -68,24 +69,31 @@ func TestKilledTraining(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("moments by seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 1))
-	killed := 0
-	for range 6 {
-		c := process(t, train("killed", "--resume")...)
+	killed, finished := 0, 0
+	name := func() string { return fmt.Sprintf("killed%d", finished) }
+	for range 8 {
+		c := process(t, train(name(), "--resume")...)
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
 		timer := time.AfterFunc(time.Duration(rng.Int64N(int64(whole))), func() { _ = c.Process.Kill() })
-		if c.Wait() != nil {
-			killed++
-		}
+		err := c.Wait()
 		timer.Stop()
+		if err != nil {
+			killed++
+			continue
+		}
+		if !bytes.Equal(model(name()), want) {
+			t.Errorf("after %d kills the result has other bytes", killed)
+		}
+		finished++ // the next one begins anew
 	}
-	t.Logf("figure: finetune: %d of 6 runs killed, resumed to the same bytes", killed)
-	succeed(t, train("killed", "--resume")...)
-	if !bytes.Equal(model("killed"), want) {
+	t.Logf("figure: finetune: %d of 8 runs killed, resumed to the same bytes", killed)
+	succeed(t, train(name(), "--resume")...)
+	if !bytes.Equal(model(name()), want) {
 		t.Error("after kills the result has other bytes")
 	}
-	entries, err := os.ReadDir(filepath.Join(dir, "killed"))
+	entries, err := os.ReadDir(filepath.Join(dir, name()))
 	if err != nil {
 		t.Fatal(err)
 	}

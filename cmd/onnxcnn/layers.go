@@ -49,11 +49,7 @@ func toJSON(l backend.Layer) layerJSON {
 }
 
 func listLayers(c *cli.Context) error {
-	path, err := onlyModelArg(c)
-	if err != nil {
-		return err
-	}
-	m, err := openModel(path)
+	m, _, err := onlyModel(c)
 	if err != nil {
 		return err
 	}

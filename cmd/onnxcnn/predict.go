@@ -48,29 +48,18 @@ type score struct {
 }
 
 func predict(c *cli.Context) error {
-	model, paths, err := modelArg(c)
-	if err != nil {
-		return err
-	}
-	o, err := imageOptions(c)
+	model, paths, err := modelAndImages(c)
 	if err != nil {
 		return err
 	}
 	if c.Int("top") < 0 {
 		return usagef("--top %d: want 0 for all, or more", c.Int("top"))
 	}
-	if len(paths) == 0 {
-		_, err := imagesOf(c, nil)
-		return err
-	}
-	m, err := openModel(model)
+	m, o, err := imageNetwork(c, model)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	if o.Recipe, err = chosenRecipe(c, m); err != nil {
-		return err
-	}
 	var labels []string
 	if file := c.String("labels"); file != "" {
 		if labels, err = readLabels(file); err != nil {

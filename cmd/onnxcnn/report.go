@@ -14,6 +14,7 @@ import (
 	"github.com/onnxcnn/onnxcnn/finetune"
 	"github.com/onnxcnn/onnxcnn/finetune/metrics"
 	"github.com/onnxcnn/onnxcnn/gradcam/htmlreport"
+	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
 func reportCommand() *cli.Command {
@@ -63,17 +64,11 @@ func writeReport(c *cli.Context) error {
 		}
 		model, o.History = run.Model, finetune.Curves(run.History)
 	}
-	if o.Features, err = imageOptions(c); err != nil {
-		return err
-	}
-	m, err := openModel(model)
-	if err != nil {
+	var m *onnx.Model
+	if m, o.Features, err = imageNetwork(c, model); err != nil {
 		return err
 	}
 	defer m.Close()
-	if o.Features.Recipe, err = chosenRecipe(c, m); err != nil {
-		return err
-	}
 	eo := metrics.EvaluateOptions{Features: o.Features, AllowMissing: c.Bool("allow-missing"), Report: metrics.Options{Mistakes: c.Int("mistakes")}}
 	if file := c.String("classes"); file != "" {
 		if eo.Labels, err = readLabels(file); err != nil {

@@ -49,11 +49,7 @@ many images: its time, and about how much memory it takes.
 }
 
 func summarize(c *cli.Context) error {
-	path, err := onlyModelArg(c)
-	if err != nil {
-		return err
-	}
-	m, err := openModel(path)
+	m, path, err := onlyModel(c)
 	if err != nil {
 		return err
 	}
