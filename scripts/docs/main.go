@@ -161,7 +161,7 @@ func writePNG(file string, img image.Image) error {
 
 // screenshot photographs the start of a report's page and its mistakes, side by side.
 func screenshot(ctx context.Context, chromium, page, file string) error {
-	const width, height = 720, 880
+	const width, height = 800, 1000
 	both := image.NewNRGBA(image.Rect(0, 0, 2*width, height))
 	dir := filepath.Dir(page)
 	html, err := os.ReadFile(page)
