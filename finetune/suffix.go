@@ -25,8 +25,8 @@ func suffixOf(g *onnx.Graph, first int) suffix {
 	var s suffix
 	var need func(value string)
 	need = func(value string) {
-		n := w.node[value]
-		if w.weights[value] != nil || value == "" {
+		n := w.Node[value]
+		if w.Weights[value] != nil || value == "" {
 			return
 		}
 		if n != nil {
@@ -34,7 +34,7 @@ func suffixOf(g *onnx.Graph, first int) suffix {
 			if inSuffix[i] {
 				return
 			}
-			if i >= first || w.constant(value) || n.OpType == "Identity" || n.OpType == "Cast" || w.ofShapes(value) {
+			if i >= first || w.Constant(value) || n.OpType == "Identity" || n.OpType == "Cast" || w.OfShapes(value) {
 				inSuffix[i] = true
 				for in := range n.Uses() {
 					need(in)
@@ -56,31 +56,6 @@ func suffixOf(g *onnx.Graph, first int) suffix {
 	}
 	slices.Sort(s.cut)
 	return s
-}
-
-// ofShapes reports whether a value is computed from the shapes of others.
-func (w *walker) ofShapes(value string) bool {
-	n := w.node[value]
-	if n == nil {
-		return false
-	}
-	if n.OpType == "Shape" || n.OpType == "Size" {
-		return true
-	}
-	known, seen := w.shapes[value]
-	if seen {
-		return known
-	}
-	for in := range n.Uses() {
-		if w.constant(in) {
-			continue
-		}
-		if known = w.ofShapes(in); !known {
-			break
-		}
-	}
-	w.shapes[value] = known
-	return known
 }
 
 // suffixModel makes a model of the suffix's nodes, with weights in place of the network's own. Its inputs are the cut and

@@ -111,10 +111,10 @@ func (t *Trainer) ratio(node *onnx.Node) (float32, error) {
 
 // fixed returns the tensor of an initializer or a Constant node.
 func (w *walker) fixed(value string) *onnx.Tensor {
-	if t := w.weights[value]; t != nil {
+	if t := w.Weights[value]; t != nil {
 		return t
 	}
-	if n := w.node[value]; n != nil && n.OpType == "Constant" {
+	if n := w.Node[value]; n != nil && n.OpType == "Constant" {
 		if a := n.Attr("value"); a != nil && a.Tensor != nil {
 			return a.Tensor
 		}

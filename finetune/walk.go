@@ -4,73 +4,31 @@ import (
 	"slices"
 
 	"github.com/onnxcnn/onnxcnn/features"
+	"github.com/onnxcnn/onnxcnn/internal/walk"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
 // walker answers questions about a graph's nodes and weights.
-type walker struct {
-	g       *onnx.Graph
-	node    map[string]*onnx.Node   // by what it computes
-	weights map[string]*onnx.Tensor // initializers
+type walker struct{ *walk.Graph }
 
-	constants map[string]bool // what is known of values
-	shapes    map[string]bool
-}
-
-func newWalker(g *onnx.Graph) *walker {
-	w := &walker{g: g, node: map[string]*onnx.Node{}, weights: map[string]*onnx.Tensor{}, constants: map[string]bool{}, shapes: map[string]bool{}}
-	for _, t := range g.Initializers {
-		w.weights[t.Name] = t
-	}
-	for _, n := range g.Nodes {
-		for _, o := range n.Outputs {
-			if o != "" {
-				w.node[o] = n
-			}
-		}
-	}
-	return w
-}
+func newWalker(g *onnx.Graph) *walker { return &walker{walk.New(g)} }
 
 // reshapers give a weight another form without changing it.
 var reshapers = []string{"Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten"}
 
 // weight returns the name of the initializer that a value is, in whatever form; "" where it is none.
 func (w *walker) weight(value string) string {
-	for range len(w.node) + 1 {
-		if w.weights[value] != nil {
+	for range len(w.Node) + 1 {
+		if w.Weights[value] != nil {
 			return value
 		}
-		n := w.node[value]
+		n := w.Node[value]
 		if n == nil || !slices.Contains(reshapers, n.OpType) || len(n.Inputs) == 0 {
 			return ""
 		}
 		value = n.Inputs[0]
 	}
 	return ""
-}
-
-// constant reports whether a value depends on no input of the network.
-func (w *walker) constant(value string) bool {
-	if w.weights[value] != nil {
-		return true
-	}
-	n := w.node[value]
-	if n == nil {
-		return false
-	}
-	known, seen := w.constants[value]
-	if seen {
-		return known
-	}
-	known = true
-	for in := range n.Uses() {
-		if known = w.constant(in); !known {
-			break
-		}
-	}
-	w.constants[value] = known
-	return known
 }
 
 // paramInputs are the inputs that are weights to train, by operator; for elementwise ones all that are constant and
@@ -98,7 +56,7 @@ func (w *walker) params(n *onnx.Node) []string {
 		if p == "" {
 			continue
 		}
-		t := w.weights[p]
+		t := w.Weights[p]
 		if t.Type != onnx.Float && t.Type != onnx.Float16 && t.Type != onnx.BFloat16 && t.Type != onnx.Double ||
 			slices.Contains(elementwise, n.OpType) && t.Len() == 1 {
 			continue
@@ -122,7 +80,7 @@ func (w *walker) lastWithParams(nodes []*onnx.Node) int {
 func (w *walker) dataInput(n *onnx.Node) string {
 	data := ""
 	for _, in := range n.Inputs {
-		if in == "" || w.constant(in) {
+		if in == "" || w.Constant(in) {
 			continue
 		}
 		if data != "" {
@@ -148,8 +106,8 @@ func (w *walker) baseEnd(shapes map[string][]int, m *onnx.Model) (end, pool stri
 	}
 	value, pool := start, "flatten"
 	rank := func(v string) int { return len(shapes[v]) }
-	for range len(w.node) + 1 {
-		n := w.node[value]
+	for range len(w.Node) + 1 {
+		n := w.Node[value]
 		if n == nil {
 			return value, pool
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/onnxcnn/onnxcnn/backend"
 	"github.com/onnxcnn/onnxcnn/features"
+	"github.com/onnxcnn/onnxcnn/internal/walk"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -53,7 +54,7 @@ var resting = []string{"MaxPool", "AveragePool", "LpPool", "Transpose", "Identit
 
 // defaultLayer walks from the logits towards the input to the first value with spatial extent, and on over pooling.
 func (x *Explainer) defaultLayer(layers []backend.Layer) (backend.Layer, error) {
-	g := newGraph(x.m.Graph)
+	g := walk.New(x.m.Graph)
 	shapes := map[string][]int{}
 	for _, l := range layers {
 		if l.Err != nil {
@@ -67,8 +68,8 @@ func (x *Explainer) defaultLayer(layers []backend.Layer) (backend.Layer, error) 
 	}
 	found := ""
 	value := x.logits
-	for range len(g.node) + 1 {
-		n := g.node[value]
+	for range len(g.Node) + 1 {
+		n := g.Node[value]
 		if n == nil || value == x.input {
 			break
 		}
@@ -80,7 +81,7 @@ func (x *Explainer) defaultLayer(layers []backend.Layer) (backend.Layer, error) 
 		} else if found != "" && shapes[value] != nil {
 			break
 		}
-		value = g.dataInput(n)
+		value = dataInput(g, n)
 	}
 	for _, l := range layers {
 		if l.Output == found {
@@ -90,80 +91,10 @@ func (x *Explainer) defaultLayer(layers []backend.Layer) (backend.Layer, error) 
 	return backend.Layer{}, errors.New("the network has no layer with spatial extent before its classifier: name one")
 }
 
-// netGraph answers questions about a graph.
-type netGraph struct {
-	g         *onnx.Graph
-	node      map[string]*onnx.Node // by what it computes
-	weights   map[string]bool
-	constants map[string]bool // what is known of values
-	ofShapes  map[string]bool
-}
-
-func newGraph(g *onnx.Graph) *netGraph {
-	n := &netGraph{g: g, node: map[string]*onnx.Node{}, weights: map[string]bool{}, constants: map[string]bool{}, ofShapes: map[string]bool{}}
-	for _, t := range g.Initializers {
-		n.weights[t.Name] = true
-	}
-	for _, node := range g.Nodes {
-		for _, o := range node.Outputs {
-			if o != "" {
-				n.node[o] = node
-			}
-		}
-	}
-	return n
-}
-
-// constant reports whether a value depends on no input of the network.
-func (g *netGraph) constant(value string) bool {
-	if g.weights[value] {
-		return true
-	}
-	n := g.node[value]
-	if n == nil {
-		return false
-	}
-	known, seen := g.constants[value]
-	if !seen {
-		known = true
-		for in := range n.Uses() {
-			if known = g.constant(in); !known {
-				break
-			}
-		}
-		g.constants[value] = known
-	}
-	return known
-}
-
-// shapeOnly reports whether a value is computed from the shapes of others.
-func (g *netGraph) shapeOnly(value string) bool {
-	n := g.node[value]
-	if n == nil {
-		return false
-	}
-	if n.OpType == "Shape" || n.OpType == "Size" {
-		return true
-	}
-	known, seen := g.ofShapes[value]
-	if !seen {
-		for in := range n.Uses() {
-			if g.constant(in) {
-				continue
-			}
-			if known = g.shapeOnly(in); !known {
-				break
-			}
-		}
-		g.ofShapes[value] = known
-	}
-	return known
-}
-
 // dataInput returns the first input of a node that is neither constant nor a shape, "" if there is none.
-func (g *netGraph) dataInput(n *onnx.Node) string {
+func dataInput(g *walk.Graph, n *onnx.Node) string {
 	for _, in := range n.Inputs {
-		if in != "" && !g.constant(in) && !g.shapeOnly(in) {
+		if in != "" && !g.Constant(in) && !g.OfShapes(in) {
 			return in
 		}
 	}

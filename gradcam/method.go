@@ -9,6 +9,7 @@ import (
 
 	"github.com/onnxcnn/onnxcnn/internal/graph"
 	"github.com/onnxcnn/onnxcnn/internal/heat"
+	"github.com/onnxcnn/onnxcnn/internal/walk"
 )
 
 // Method is a way of explaining a class.
@@ -183,17 +184,17 @@ func classActivation(ctx context.Context, im *Image, class int) (*Map, error) {
 // checkPooled reports whether between the layer and the logits there are only a global average pool, changes of shape, and
 // one linear map.
 func (x *Explainer) checkPooled() error {
-	g := newGraph(x.m.Graph)
+	g := walk.New(x.m.Graph)
 	pooled, linear := false, 0
 	value := x.logits
-	for range len(g.node) + 1 {
+	for range len(g.Node) + 1 {
 		if value == x.layer.Output {
 			if pooled {
 				return nil
 			}
 			break
 		}
-		n := g.node[value]
+		n := g.Node[value]
 		if n == nil {
 			break
 		}
@@ -209,7 +210,7 @@ func (x *Explainer) checkPooled() error {
 		if linear > 1 {
 			return fmt.Errorf("it needs one linear layer behind the global average pool, here are more: take gradcam")
 		}
-		value = g.dataInput(n)
+		value = dataInput(g, n)
 	}
 	return fmt.Errorf("it needs a global average pool between layer %q and the classifier: take gradcam, or another layer", x.layer.Name)
 }

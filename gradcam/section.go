@@ -10,6 +10,7 @@ import (
 	"github.com/onnxcnn/onnxcnn/backend"
 	"github.com/onnxcnn/onnxcnn/features"
 	"github.com/onnxcnn/onnxcnn/internal/graph"
+	"github.com/onnxcnn/onnxcnn/internal/walk"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -46,7 +47,7 @@ const (
 // section cuts the network at a value. What only computes with constants and shapes belongs to both parts, so that
 // shapes do not depend on numbers that are handed over.
 func (x *Explainer) section(from string) (*section, error) {
-	g := newGraph(x.m.Graph)
+	g := walk.New(x.m.Graph)
 	sorted, err := x.m.Graph.Sort()
 	if err != nil {
 		return nil, err
@@ -69,10 +70,10 @@ func (x *Explainer) section(from string) (*section, error) {
 	take := map[*onnx.Node]bool{}
 	var need func(value string)
 	need = func(value string) {
-		n := g.node[value]
+		n := g.Node[value]
 		switch {
-		case g.weights[value] || value == from || take[n] && n != nil:
-		case n != nil && (depends[value] || g.constant(value) || g.shapeOnly(value)):
+		case g.Weights[value] != nil || value == from || take[n] && n != nil:
+		case n != nil && (depends[value] || g.Constant(value) || g.OfShapes(value)):
 			take[n] = true
 			for in := range n.Uses() {
 				need(in)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -61,10 +60,13 @@ func activations(c *cli.Context) error {
 	case c.Bool("stats"):
 	case out == "":
 		return withHint(usagef("where to? Give -o FILE, or --stats"), "%s", seeHelp(c.Command))
-	case !slices.Contains([]string{".png", ".jpg", ".jpeg", ".npy"}, ext):
-		return usagef("-o %s: the extension is none of .png .jpg .jpeg .npy", out)
 	case c.String("layer") == "":
 		return withHint(usagef("which layer? Give --layer"), "\"onnxcnn layers %s\" lists them", path)
+	}
+	if out != "" {
+		if err := checkPicture(out, ".npy"); err != nil {
+			return err
+		}
 	}
 	for _, n := range []string{"columns", "width"} {
 		if c.Int(n) < 0 {

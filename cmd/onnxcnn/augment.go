@@ -2,10 +2,6 @@ package main
 
 import (
 	"fmt"
-	"image"
-	"image/jpeg"
-	"image/png"
-	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,7 +9,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/onnxcnn/onnxcnn/features"
-	"github.com/onnxcnn/onnxcnn/internal/atomicfile"
 	"github.com/onnxcnn/onnxcnn/internal/sheet"
 	"github.com/onnxcnn/onnxcnn/zoo"
 )
@@ -226,14 +221,4 @@ func (g grid) rows(it features.Item) ([][]sheet.Cell, error) {
 		cells = append(cells, sheet.Cell{Image: img, Title: fmt.Sprint("view ", view), Text: text})
 	}
 	return slices.Collect(slices.Chunk(cells, g.columns)), nil
-}
-
-// writePicture writes a PNG or a JPEG, as the extension has it.
-func writePicture(path string, m image.Image) error {
-	return atomicfile.Write(path, func(w io.Writer) error {
-		if strings.EqualFold(filepath.Ext(path), ".png") {
-			return png.Encode(w, m)
-		}
-		return jpeg.Encode(w, m, &jpeg.Options{Quality: 92})
-	})
 }

@@ -5,7 +5,6 @@ import (
 	"image"
 	"math"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -59,10 +58,11 @@ func showFilters(c *cli.Context) error {
 	switch {
 	case out == "":
 		return withHint(usagef("where to? Give -o FILE"), "%s", seeHelp(c.Command))
-	case !slices.Contains([]string{".png", ".jpg", ".jpeg"}, strings.ToLower(filepath.Ext(out))):
-		return usagef("-o %s: the extension is none of .png .jpg .jpeg", out)
 	case c.String("layer") == "" && !c.Bool("weights"):
 		return withHint(usagef("which layer? Give --layer, or --weights"), "\"onnxcnn layers %s\" lists them", path)
+	}
+	if err := checkPicture(out); err != nil {
+		return err
 	}
 	filters, err := parseFilters(c.String("filters"))
 	if err != nil {

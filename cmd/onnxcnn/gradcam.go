@@ -108,8 +108,10 @@ func readExplainFlags(c *cli.Context) (explainFlags, error) {
 	switch {
 	case f.out == "" && !c.Bool("metrics") && !c.Bool("json"):
 		return f, withHint(usagef("where to? Give -o FILE"), "%s", seeHelp(c.Command))
-	case f.out != "" && !slices.Contains([]string{".png", ".jpg", ".jpeg", ".npy"}, ext):
-		return f, usagef("-o %s: the extension is none of .png .jpg .jpeg .npy", f.out)
+	case f.out != "":
+		if err := checkPicture(f.out, ".npy"); err != nil {
+			return f, err
+		}
 	}
 	pixels := 0
 	for _, name := range strings.Split(c.String("method"), ",") {

@@ -1,17 +1,13 @@
 package main
 
 import (
-	"fmt"
 	"image"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/onnxcnn/onnxcnn/features"
 	"github.com/onnxcnn/onnxcnn/gradcam"
-	"github.com/onnxcnn/onnxcnn/zoo"
 )
 
 func kernelCommand() *cli.Command {
@@ -49,10 +45,11 @@ func showKernel(c *cli.Context) error {
 		return withHint(usagef("which image? Give one"), "%s", seeHelp(c.Command))
 	case out == "":
 		return withHint(usagef("where to? Give -o FILE"), "%s", seeHelp(c.Command))
-	case !slices.Contains([]string{".png", ".jpg", ".jpeg"}, strings.ToLower(filepath.Ext(out))):
-		return usagef("-o %s: the extension is none of .png .jpg .jpeg", out)
 	case c.Int("width") < 0 || c.Int("width") > 1<<14:
 		return usagef("--width %d: want 0 to %d", c.Int("width"), 1<<14)
+	}
+	if err := checkPicture(out); err != nil {
+		return err
 	}
 	name := c.String("kernel")
 	var k gradcam.Kernel
@@ -90,24 +87,13 @@ func showKernel(c *cli.Context) error {
 
 // plainPicture reads an image and reduces it to a width; 0, or more than it has, leaves it as it is.
 func plainPicture(path string, width int) (image.Image, error) {
-	data, err := features.Open(path)
+	p, err := readPicture(path)
 	if err != nil {
-		return nil, missingFile(path, err)
-	}
-	p, err := decodeItem(data.Items[0], zoo.Recipe{})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, err
 	}
 	w, h := p.Size()
 	if width > 0 && w > width {
 		w, h = width, max((h*width+w/2)/w, 1)
 	}
 	return resizedPicture(p, h, w)
-}
-
-// resizedPicture gives a picture another size, stretched.
-func resizedPicture(p *zoo.Picture, h, w int) (image.Image, error) {
-	r, _ := zoo.RecipeByName("unit")
-	img, _, err := r.WithSize(h, w).Image(p, zoo.Augment{}, 0)
-	return img, err
 }

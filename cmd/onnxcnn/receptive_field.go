@@ -5,16 +5,12 @@ import (
 	"image"
 	"image/color"
 	"path/filepath"
-	"slices"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/onnxcnn/onnxcnn/features"
 	"github.com/onnxcnn/onnxcnn/gradcam"
 	"github.com/onnxcnn/onnxcnn/onnx"
-	"github.com/onnxcnn/onnxcnn/zoo"
 )
 
 func receptiveFieldCommand() *cli.Command {
@@ -60,11 +56,13 @@ func receptiveField(c *cli.Context) error {
 		return err
 	}
 	out := c.String("output")
-	switch ext := strings.ToLower(filepath.Ext(out)); {
-	case out != "" && !slices.Contains([]string{".png", ".jpg", ".jpeg"}, ext):
-		return usagef("-o %s: the extension is none of .png .jpg .jpeg", out)
-	case out == "" && c.String("image") != "":
+	if out == "" && c.String("image") != "" {
 		return usagef("--image is what -o FILE draws on: give that, too")
+	}
+	if out != "" {
+		if err := checkPicture(out); err != nil {
+			return err
+		}
 	}
 	m, err := openModel(path)
 	if err != nil {
@@ -187,13 +185,9 @@ func fieldGround(path string, size [2]int) (image.Image, error) {
 		}
 		return plain, nil
 	}
-	data, err := features.Open(path)
+	p, err := readPicture(path)
 	if err != nil {
-		return nil, missingFile(path, err)
-	}
-	p, err := decodeItem(data.Items[0], zoo.Recipe{})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, err
 	}
 	return resizedPicture(p, h, w)
 }

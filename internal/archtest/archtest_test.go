@@ -40,6 +40,7 @@ var levels = map[string]int{
 	"internal/ziparchive": 10,
 	"internal/heat":       10,
 	"internal/chart":      10,
+	"internal/walk":       10,
 
 	"internal/conv": 20,
 

@@ -20,6 +20,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/onnxcnn/onnxcnn/internal/atomicfile"
 	"github.com/onnxcnn/onnxcnn/internal/scenes"
@@ -161,6 +162,8 @@ func writePNG(file string, img image.Image) error {
 
 // screenshot photographs the start of a report's page and its mistakes, side by side.
 func screenshot(ctx context.Context, chromium, page, file string) error {
+	ctx, stop := context.WithTimeout(ctx, 2*time.Minute)
+	defer stop()
 	const width, height = 800, 1000
 	both := image.NewNRGBA(image.Rect(0, 0, 2*width, height))
 	dir := filepath.Dir(page)
@@ -176,8 +179,9 @@ func screenshot(ctx context.Context, chromium, page, file string) error {
 		c := exec.CommandContext(ctx, chromium, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=5000",
 			"--blink-settings=preferredColorScheme=1", "--user-data-dir="+filepath.Join(dir, "chromium"),
 			fmt.Sprintf("--window-size=%d,%d", width, height), "--screenshot="+shot, "file://"+part)
-		if text, err := c.CombinedOutput(); err != nil {
-			return fmt.Errorf("chromium: %w\n%s", err, text)
+		// Its output is not read: children that outlive it would keep the pipe open.
+		if err := c.Run(); err != nil {
+			return fmt.Errorf("chromium: %w", err)
 		}
 		f, err := os.Open(shot)
 		if err != nil {
