@@ -56,9 +56,17 @@ var (
 	openers = map[string]Opener{"native": openNative}
 )
 
+// ProviderError says that Options.Provider names no provider, or has an option that the provider does not know.
+type ProviderError struct{ Err error }
+
+func (e *ProviderError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what is wrong.
+func (e *ProviderError) Unwrap() error { return e.Err }
+
 func openNative(m *onnx.Model, o Options) (Session, error) {
 	if o.Provider != "" {
-		return nil, fmt.Errorf("provider native has no option %q", o.Provider)
+		return nil, &ProviderError{fmt.Errorf("provider native has no option %q", o.Provider)}
 	}
 	return native.Open(m, native.Options{Threads: o.Threads, Outputs: o.Outputs, Shapes: o.Shapes, Profile: o.Profile, Warn: o.Warn})
 }
@@ -122,7 +130,7 @@ func Open(m *onnx.Model, o Options) (Session, error) {
 	open := openers[name]
 	mu.Unlock()
 	if open == nil {
-		return nil, fmt.Errorf("there is no provider %q in this program (providers: %s)", name, strings.Join(Providers(), ", "))
+		return nil, &ProviderError{fmt.Errorf("there is no provider %q in this program (providers: %s)", name, strings.Join(Providers(), ", "))}
 	}
 	o.Provider = rest
 	s, err := open(m, o)

@@ -66,7 +66,7 @@ type session struct {
 func open(m *onnx.Model, o backend.Options) (backend.Session, error) {
 	sp, err := parseSpec(o.Provider)
 	if err != nil {
-		return nil, err
+		return nil, &backend.ProviderError{Err: err}
 	}
 	if err := load(); err != nil {
 		return nil, err

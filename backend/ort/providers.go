@@ -160,5 +160,9 @@ func (s spec) explain(err error) error {
 	default:
 		why = "it refused"
 	}
-	return fmt.Errorf("execution provider %s cannot be had: %s (%s). It needs %s; ort:%s,fallback=cpu runs on the CPU instead", p.title, why, text, p.needs, s.name)
+	err = fmt.Errorf("execution provider %s cannot be had: %s (%s). It needs %s", p.title, why, text, p.needs)
+	if s.fallback {
+		return err
+	}
+	return fmt.Errorf("%w; ort:%s,fallback=cpu runs on the CPU instead", err, s.name)
 }

@@ -95,7 +95,7 @@ func TestExecutionProviders(t *testing.T) {
 			warnings := 0
 			if _, err := run("ort:"+name+",fallback=cpu", func(w string) {
 				warnings++
-				if !strings.Contains(w, "running on the CPU") {
+				if !strings.Contains(w, "running on the CPU") || strings.Contains(w, "fallback") {
 					t.Errorf("warning %q", w)
 				}
 			}); err != nil || warnings != 1 {

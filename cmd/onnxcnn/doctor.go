@@ -97,7 +97,7 @@ func examineFolder(c *cli.Context) error {
 		progress.clear()
 	}
 	if err != nil {
-		return err
+		return missingPath(err)
 	}
 	if !c.Bool("fix") {
 		if err := showReport(c, report, "", nil); err != nil {

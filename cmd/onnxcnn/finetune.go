@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -74,6 +75,9 @@ func finetuneRun(c *cli.Context) error {
 	defer m.Close()
 	if o.Recipe, err = chosenRecipe(c, m); err != nil {
 		return err
+	}
+	if o.BN != "frozen" && !slices.ContainsFunc(m.Graph.Nodes, func(n *onnx.Node) bool { return n.OpType == "BatchNormalization" }) {
+		advise(c, "warning: --bn %s has nothing to say: this network has no batch normalisation (exporters fold it into convolutions)", o.BN)
 	}
 	data, err := finetuneData(c, images, o)
 	if err != nil {

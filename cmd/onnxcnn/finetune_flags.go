@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"strconv"
 	"strings"
 
@@ -193,12 +191,8 @@ func tableOf(c *cli.Context, file, dir string, one bool) (*features.Dataset, err
 	if err == nil && one {
 		err = d.OneLabel()
 	}
-	var missing *fs.PathError
-	if errors.As(err, &missing) && errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: there is no such file or folder", missing.Path)
-	}
 	if err != nil {
-		return nil, err
+		return nil, missingPath(err)
 	}
 	for _, note := range d.Notes {
 		advise(c, "%s", note)

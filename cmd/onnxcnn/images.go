@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 
 	"github.com/urfave/cli/v2"
@@ -39,12 +37,8 @@ func imagesOf(c *cli.Context, args []string) (*features.Dataset, error) {
 		} else {
 			d, err = features.Open(arg)
 		}
-		var missing *fs.PathError
-		if errors.As(err, &missing) && errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%s: there is no such file or folder", missing.Path)
-		}
 		if err != nil {
-			return nil, err
+			return nil, missingPath(err)
 		}
 		sets = append(sets, d)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strconv"
@@ -51,6 +52,15 @@ func openModel(path string) (*onnx.Model, error) {
 func missingFile(file string, err error) error {
 	if errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("%s: there is no such file", file)
+	}
+	return err
+}
+
+// missingPath says plainly that a file or folder does not exist, if that is what an error says.
+func missingPath(err error) error {
+	var missing *fs.PathError
+	if errors.As(err, &missing) && errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: there is no such file or folder", missing.Path)
 	}
 	return err
 }

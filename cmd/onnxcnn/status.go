@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/onnxcnn/onnxcnn/backend"
 	"github.com/onnxcnn/onnxcnn/internal/near"
 	"github.com/urfave/cli/v2"
 )
@@ -75,6 +76,9 @@ func report(ctx context.Context, stderr io.Writer, err error) int {
 	var e *exitError
 	if !errors.As(err, &e) {
 		e = &exitError{status: statusFailed, err: err}
+	}
+	if errors.As(err, new(*backend.ProviderError)) {
+		e = &exitError{status: statusUsage, err: err, hint: e.hint}
 	}
 	if e.err == nil {
 		return e.status

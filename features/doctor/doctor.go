@@ -316,7 +316,10 @@ func (x *examination) classes(data *features.Dataset) {
 	case len(data.Classes) == 1:
 		x.add(OneClass, nil, "only one class: %q", data.Classes[0])
 	}
-	if loose > 0 && len(data.Classes) > 0 {
+	switch {
+	case loose > 0 && len(data.Classes) == 0:
+		x.add(Loose, nil, "none of the %d images lies in the folder of a class", loose)
+	case loose > 0:
 		x.add(Loose, nil, "%d of %d images have no class", loose, len(data.Items))
 	}
 	for _, part := range []string{"", "train", "val", "test"} {

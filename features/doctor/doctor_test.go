@@ -268,6 +268,13 @@ func TestExamineFolders(t *testing.T) {
 			t.Error(got)
 		}
 	}
+	flat := map[string][]byte{}
+	for name, data := range files {
+		flat[filepath.Base(name)] = data
+	}
+	if got := lines(examine(t, tree(t, flat), doctor.Options{})); !slices.Equal(got, []string{"warning no-label : none of the 10 images lies in the folder of a class"}) {
+		t.Error(got)
+	}
 	if got := lines(examine(t, tree(t, nil), doctor.Options{})); !slices.Equal(got, []string{"error no-images : there are no images here"}) {
 		t.Error(got)
 	}
