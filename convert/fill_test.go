@@ -34,7 +34,7 @@ func bytesOf(t *testing.T, m *onnx.Model) []byte {
 	return b.Bytes()
 }
 
-// Case 34: prefixes and wrappers are found and reported, and give the same model.
+// Prefixes and wrappers are found and reported, and give the same model (case 34).
 func TestFillFindsPrefixes(t *testing.T) {
 	plain, _, err := fillTiny(t, torchZipOf(t, []string{""}, [][]element{tinyState(4, "")}), 4, FillOptions{})
 	if err != nil {
@@ -76,7 +76,7 @@ func TestFillFindsPrefixes(t *testing.T) {
 	}
 }
 
-// Case 34: what does not fit is said all at once, with the nearest names, and the model stays as it was.
+// What does not fit is said all at once, with the nearest names, and the model stays as it was (case 34).
 func TestFillErrors(t *testing.T) {
 	misspelt := tinyState(4, "")
 	misspelt[0].name = "conv.wieght"
@@ -144,7 +144,7 @@ func TestFillListsAtMostTwenty(t *testing.T) {
 	}
 }
 
-// Case 34: --new-head starts exactly the last layer anew.
+// --new-head starts exactly the last layer anew (case 34).
 func TestFillNewHead(t *testing.T) {
 	file := torchZipOf(t, []string{""}, [][]element{tinyState(10, "")})
 	m, r, err := fillTiny(t, file, 3, FillOptions{NewHead: 3, Seed: 5})
@@ -192,7 +192,7 @@ func TestFillAllowMissing(t *testing.T) {
 	}
 }
 
-// Case 34: conversions of the element type are exact where the type allows it.
+// Conversions of the element type are exact where the type allows it (case 34).
 func TestFillConverts(t *testing.T) {
 	s := tinyState(4, "")
 	s[0].class, s[0].data = "BFloat16Storage", []byte{0xc0, 0x3f, 0x00, 0xc0} // 1.5, -2

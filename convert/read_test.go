@@ -20,7 +20,7 @@ func safetensorsFile(header string, data []byte) []byte {
 	return append(append(b, header...), data...)
 }
 
-// Case 37, for a format without compression: what a header claims is compared with what is there.
+// What a header claims is compared with what is there (case 37, for a format without compression).
 func TestSafetensors(t *testing.T) {
 	for _, c := range []struct {
 		name string

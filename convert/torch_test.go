@@ -35,7 +35,7 @@ func plainPickle(add func(p *pk)) []byte {
 	return p.raw("u.").Bytes()
 }
 
-// Case 35: a pickle is data. Whatever else it asks for is refused by name, in little memory.
+// A pickle is data. Whatever else it asks for is refused by name, in little memory (case 35).
 func TestTorchRefusesCode(t *testing.T) {
 	zipped := func(pickle []byte) []byte {
 		return zipOf(t, entry{"archive/data.pkl", pickle}, entry{"archive/data/0", floats(1, 2, 3, 4)})
@@ -358,7 +358,7 @@ func TestTorchWritten(t *testing.T) {
 	}
 }
 
-// Case 37: what a zip archive may hold.
+// What a zip archive may hold (case 37).
 func TestTorchZipBombs(t *testing.T) {
 	state := torchZipOf(t, []string{""}, [][]element{tinyState(4, "")})
 	deflated := func(n int) []byte {

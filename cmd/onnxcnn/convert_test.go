@@ -128,3 +128,34 @@ func channelsSecond(x *onnx.Tensor) *onnx.Tensor {
 	}
 	return y
 }
+
+// From a TensorFlow.js model to a classifier of photographs: a linear head on the 2048 features of a pretrained InceptionV3
+// separates animals from things, and the exported file is as good as the run says.
+func TestConvertAndFineTune(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs InceptionV3 on 240 pictures")
+	}
+	model := reftest.Shared(t, "models/tfjs/inception_v3/model.json")
+	photos := reftest.Shared(t, "data/photos")
+	dir := t.TempDir()
+	t.Setenv("ONNXCNN_HOME", filepath.Join(dir, "home"))
+	base, run, file := filepath.Join(dir, "base.onnx"), filepath.Join(dir, "run"), filepath.Join(dir, "photos.onnx")
+	command(t, "convert", model, base, "--at", "mixed10", "--recipe", "unit", "--quiet")
+	command(t, "finetune", base, photos, "-o", run, "--unfreeze-from", "none", "--pool", "avg", "--lr", "1e-2", "--epochs", "30", "--quiet")
+	command(t, "export", run, "-o", file, "--quiet")
+	type measures struct{ Samples, Correct int }
+	var said, got measures
+	text, err := os.ReadFile(filepath.Join(run, "report.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &said); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(command(t, "evaluate", file, photos, "--json", "--quiet")), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got != said || got.Samples != 40 || got.Correct < 36 {
+		t.Errorf("%d of %d right, %d of %d by the run's report; want 36 of 40 or more", got.Correct, got.Samples, said.Correct, said.Samples)
+	}
+}
