@@ -3,6 +3,7 @@ package gradcam
 import (
 	"fmt"
 	"image"
+	"slices"
 
 	"github.com/onnxcnn/onnxcnn/internal/heat"
 	"github.com/onnxcnn/onnxcnn/internal/sheet"
@@ -16,7 +17,11 @@ type Explained struct {
 	Quality []*Quality // of each map; nil where it was not measured
 }
 
-// Figure is a grid: each image as the network sees it, and beside it its maps with class, probability and method.
+// mostColumns is how many pictures stand beside each other: more would be small on any paper.
+const mostColumns = 6
+
+// Figure is a grid: each image as the network sees it, and beside it its maps with class, probability and method. Many maps
+// of an image go on in further lines.
 type Figure struct {
 	Title string
 	Style Style
@@ -41,7 +46,9 @@ func (f Figure) Draw() (*image.RGBA, error) {
 			width = 320
 		}
 		times := max((width+size[1]/2)/size[1], 1)
-		if err := sheet.Fits(len(f.Rows), 1+len(r.Maps), times*size[1], times*size[0]); err != nil {
+		lines := (1 + len(r.Maps) + mostColumns - 1) / mostColumns
+		columns := (1 + len(r.Maps) + lines - 1) / lines
+		if err := sheet.Fits(len(f.Rows)*lines, columns, times*size[1], times*size[0]); err != nil {
 			return nil, err
 		}
 		view, err := r.Image.View(times)
@@ -73,7 +80,7 @@ func (f Figure) Draw() (*image.RGBA, error) {
 			}
 			row = append(row, sheet.Cell{Image: img, Title: fmt.Sprintf("%s  %.1f\u00a0%%", r.Image.Label(m.Class), 100*r.Image.Probability(m.Class)), Text: text})
 		}
-		s.Rows = append(s.Rows, row)
+		s.Rows = slices.AppendSeq(s.Rows, slices.Chunk(row, columns))
 	}
 	if overlays {
 		s.Legend = &sheet.Legend{Bar: heat.Bar(f.Style.palette("turbo"), 120, 10), Low: "0", High: "most"}

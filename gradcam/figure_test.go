@@ -79,8 +79,13 @@ func TestFigure(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if want := 12 + 15*(64+12); img.Rect.Dx() != want {
+		if want := 12 + 5*(64+12); img.Rect.Dx() != want { // 15 pictures in three lines of each image
 			t.Errorf("%s: %d pixels wide, want %d", name, img.Rect.Dx(), want)
+		}
+		few := gradcam.Explained{Image: im, Maps: row.Maps[:5]}
+		line, err := gradcam.Figure{Width: 64, Rows: []gradcam.Explained{few, few}}.Draw()
+		if err != nil || line.Rect.Dx() != 12+6*(64+12) || 2*line.Rect.Dy() > img.Rect.Dy() {
+			t.Errorf("%s: six pictures of each image make %v, fifteen %v: %v", name, line.Rect, img.Rect, err)
 		}
 		signed := row.Maps[8]
 		drawn, err := im.Draw(image.NewGray(image.Rect(0, 0, 16, 16)), signed, gradcam.Style{})
