@@ -82,7 +82,7 @@ func (r *run) epochs(ctx context.Context) (ending, error) {
 			r.o.Epoch(e)
 		}
 		if timeUp {
-			return ending{timeUp: true}, nil
+			return ending{timeUp: true, partial: true}, nil
 		}
 	}
 	return ending{early: len(r.inPhase()) < r.o.phases()[r.phase].Epochs}, nil

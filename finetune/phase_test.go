@@ -170,7 +170,7 @@ func TestTime(t *testing.T) {
 	dir := t.TempDir()
 	o.Time = 1
 	res := train(t, d, dir, o)
-	if !res.TimeUp || len(res.History) != 1 || res.Best != 1 || res.Early {
+	if !res.TimeUp || !res.Partial || len(res.History) != 1 || res.Best != 1 || res.Early {
 		t.Errorf("%+v", res)
 	}
 	exists(t, dir, "model.onnx", "head.onnx", "report.json", "curves.png")

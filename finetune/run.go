@@ -22,6 +22,7 @@ type Result struct {
 	Best    int  // epoch of model.onnx, from 1
 	Early   bool // patience ended it, or its last phase
 	TimeUp  bool // the time that it was given ended it
+	Partial bool // and that in the midst of the first epoch, of which no checkpoint is: going on begins anew
 	Skipped []error
 	Check   Check
 	Report  *metrics.Report      // of Model on the images of validation; nil where these have any number of classes
@@ -259,7 +260,7 @@ func (r *run) newSchedule() {
 }
 
 // ending says why training has come to its end.
-type ending struct{ early, timeUp bool }
+type ending struct{ early, timeUp, partial bool }
 
 // phases goes through the phases from the present one on.
 func (r *run) phases(ctx context.Context) (ending, error) {
@@ -333,7 +334,7 @@ func (r *run) finish(ctx context.Context, end ending) (*Result, error) {
 // say of it.
 func (r *run) write(ctx context.Context, m *onnx.Model, end ending, logits cutLogits) (*Result, error) {
 	var err error
-	res := &Result{History: r.history, Best: bestEpoch(r.history, r.o.Monitor) + 1, Early: end.early, TimeUp: end.timeUp, Skipped: r.skipped,
+	res := &Result{History: r.history, Best: bestEpoch(r.history, r.o.Monitor) + 1, Early: end.early, TimeUp: end.timeUp, Partial: end.partial, Skipped: r.skipped,
 		Model: r.dir.path("model.onnx"), Head: r.dir.path("head.onnx")}
 	if res.Best < 1 {
 		return nil, fmt.Errorf("no epoch has a %s that is a number", r.o.Monitor)

@@ -89,7 +89,7 @@ func (v *finetuneView) phaseBegins(p finetune.PhasePlan) {
 	advise(v.c, "%s %s of %s parameters in %d tensors, from %s on%s",
 		what, thousands(p.Trained), thousands(p.Trained+p.Frozen), p.Layers, strings.Join(p.Cut, ", "), cached)
 	switch {
-	case p.BaseLR == 0:
+	case p.BaseLR == 0 || p.BaseLR == p.LR && p.FirstLR == p.LR:
 	case p.BaseLR == p.FirstLR:
 		advise(v.c, "learning rates: head %.3g, base %.3g", p.LR, p.BaseLR)
 	default:
@@ -166,6 +166,8 @@ func (v *finetuneView) result(dir string, res *finetune.Result) error {
 		switch {
 		case res.Early:
 			fmt.Fprintf(v.c.App.Writer, "stopped: no better epoch than %d\n", res.Best)
+		case res.Partial:
+			fmt.Fprintln(v.c.App.Writer, "stopped: the time is up in the midst of the first epoch")
 		case res.TimeUp:
 			fmt.Fprintf(v.c.App.Writer, "stopped: the time is up after epoch %d (--resume goes on)\n", len(res.History))
 		}
