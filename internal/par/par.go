@@ -85,7 +85,7 @@ type job struct {
 	n        int
 	share    func(left int) int // how many of the indices that are left a worker takes
 	next     atomic.Int64       // first index that nobody has taken
-	left     atomic.Int64 // indices not yet worked through
+	left     atomic.Int64       // indices not yet worked through
 	slots    atomic.Int32
 	done     chan struct{}
 	panicked atomic.Pointer[any]
