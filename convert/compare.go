@@ -192,11 +192,8 @@ func Deviation(ctx context.Context, want, got *onnx.Model, inputs map[string]*on
 			return 0, fmt.Errorf("output %q is missing, or of another shape than %v", v.Name, x.Shape)
 		}
 		w, err := numbersOf(x)
-		if err != nil {
-			return 0, err
-		}
-		g, err := numbersOf(y)
-		if err != nil {
+		g, err2 := numbersOf(y)
+		if err := errors.Join(err, err2); err != nil {
 			return 0, err
 		}
 		d, largest := distance(g, w)

@@ -332,17 +332,7 @@ func (b *kbuilder) input(l *klayer, o KerasOptions, only bool) (kvalue, error) {
 // are those of layer and role ("conv1/kernel"); kernels are in ONNX' order: (out,in,h,w), of depthwise convolutions
 // (channel*multiplier,1,h,w). Those of dense layers stay (in,out), in the order that Flatten gives them in Keras.
 func ReadKerasWeights(path string) (*Weights, error) {
-	data, unmap, err := filemap.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	w, err := parseKerasWeights(path, data)
-	if err != nil {
-		_ = unmap() // the file was only read
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	w.OnClose(unmap)
-	return w, nil
+	return readMapped(path, parseKerasWeights)
 }
 
 func parseKerasWeights(path string, data []byte) (*Weights, error) {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/nlpodyssey/safetensors"
 
-	"github.com/onnxcnn/onnxcnn/internal/filemap"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -39,17 +38,7 @@ func safetensorsHeader(data []byte) (uint64, bool) {
 
 // ReadSafetensors reads a file in safetensors format. The tensors come in the order of their data.
 func ReadSafetensors(path string) (*Weights, error) {
-	data, unmap, err := filemap.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	w, err := parseSafetensors(path, data)
-	if err != nil {
-		_ = unmap() // the file was only read
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	w.OnClose(unmap)
-	return w, nil
+	return readMapped(path, parseSafetensors)
 }
 
 func parseSafetensors(path string, data []byte) (*Weights, error) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/onnxcnn/onnxcnn/internal/filemap"
 	"github.com/onnxcnn/onnxcnn/internal/pickle"
 	"github.com/onnxcnn/onnxcnn/internal/ziparchive"
 )
@@ -37,17 +36,7 @@ func isTar(data []byte) bool { return len(data) > 262 && string(data[257:262]) =
 // else is refused by name. Nothing is executed. Sizes are compared with the bytes that are there before memory is taken.
 // Storages that tensors share stay shared, those that are not contiguous are brought into row-major order.
 func ReadTorch(path string) (*Weights, error) {
-	data, unmap, err := filemap.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	w, err := parseTorch(path, data)
-	if err != nil {
-		_ = unmap() // the file was only read
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	w.OnClose(unmap)
-	return w, nil
+	return readMapped(path, parseTorch)
 }
 
 func parseTorch(path string, data []byte) (*Weights, error) {

@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"slices"
 
+	"github.com/onnxcnn/onnxcnn/internal/filemap"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -47,6 +48,21 @@ const (
 // NewWeights returns an empty list, for readers. Size is how many bytes the file has: tensors may not take much more in all.
 func NewWeights(format, path string, size int64) *Weights {
 	return &Weights{Format: format, Path: path, size: size, byName: map[string]*Weight{}}
+}
+
+// readMapped parses a file that is mapped into memory until the weights are closed.
+func readMapped(path string, parse func(path string, data []byte) (*Weights, error)) (*Weights, error) {
+	data, unmap, err := filemap.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	w, err := parse(path, data)
+	if err != nil {
+		_ = unmap() // the file was only read
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	w.OnClose(unmap)
+	return w, nil
 }
 
 // Add appends a tensor whose bytes (little-endian, row-major) load returns when they are needed; they need not stay valid
