@@ -165,7 +165,7 @@ func (f *frame) place(sp *spec, arena []byte) {
 	f.arena = arena
 	for i, k := range sp.kind {
 		if k == inArena {
-			at, size := sp.offset[sp.root[i]], bytesOf(&sp.info[i])
+			at, size := sp.offset[sp.root[i]]+sp.within[i], bytesOf(&sp.info[i])
 			f.header[i].Raw = arena[at : at+size : at+size]
 		}
 	}

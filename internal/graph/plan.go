@@ -29,6 +29,7 @@ type spec struct {
 	info    []op.Info // by value
 	kind    []uint8   // by value
 	root    []int     // by value: whose arena block it lies in
+	within  []int     // by value: where in that block, in bytes
 	offset  []int     // by root, in bytes
 	arena   int       // bytes
 	fresh   int       // bytes of all fresh values
@@ -147,7 +148,7 @@ func (p *Program) livesOf(steps int, outs []int) lives {
 // planSteps is plan for the first steps, which are run for the values outs; those of st are run by it.
 func (p *Program) planSteps(r inference, steps int, outs []int, st *strip) (*spec, error) {
 	n := len(p.names)
-	sp := &spec{info: r.info, kind: make([]uint8, n), root: make([]int, n), offset: make([]int, n), strip: st,
+	sp := &spec{info: r.info, kind: make([]uint8, n), root: make([]int, n), within: make([]int, n), offset: make([]int, n), strip: st,
 		skip: make([]bool, steps), dynamic: make([]bool, steps), release: make([][]int, steps)}
 	isOut := make([]bool, n)
 	for i := range sp.root {
@@ -191,8 +192,11 @@ func (p *Program) planSteps(r inference, steps int, outs []int, st *strip) (*spe
 			}
 		}
 		sp.skip[k] = known || stripped
-		if !known && !stripped && !sp.dynamic[k] {
-			sp.share(s, k, l)
+	}
+	fixed := p.adjoin(sp, steps, l)
+	for k := range p.steps[:steps] {
+		if !sp.skip[k] && !sp.dynamic[k] {
+			sp.share(&p.steps[k], k, l, fixed)
 		}
 	}
 	for i, kind := range sp.kind {
@@ -217,19 +221,20 @@ func (p *Program) planSteps(r inference, steps int, outs []int, st *strip) (*spe
 	return sp, nil
 }
 
-// share lets the first output of a step lie in the memory of one of its inputs, where that is allowed.
-func (sp *spec) share(s *step, k int, l lives) {
+// share lets the first output of a step lie in the memory of one of its inputs, where that is allowed and its place is
+// not fixed.
+func (sp *spec) share(s *step, k int, l lives, fixed []bool) {
 	if len(s.out) == 0 || s.out[0] < 0 || len(s.in) == 0 {
 		return
 	}
 	o := s.out[0]
 	if i := s.in[0]; s.alias && i >= 0 && sp.kind[o] != given && sp.info[i].Type != onnx.String {
 		r := sp.root[i]
-		sp.kind[o], sp.root[o] = aliased, r
+		sp.kind[o], sp.root[o], sp.within[o] = aliased, r, sp.within[i]
 		l.last[r] = max(l.last[r], l.last[o])
 		return
 	}
-	if sp.kind[o] != inArena {
+	if sp.kind[o] != inArena || fixed[o] {
 		return
 	}
 	size := bytesOf(&sp.info[o])
@@ -265,7 +270,7 @@ func (sp *spec) share(s *step, k int, l lives) {
 		if clash {
 			continue
 		}
-		sp.root[o] = r
+		sp.root[o], sp.within[o] = r, sp.within[i]
 		l.last[r] = max(l.last[o], k)
 		return
 	}

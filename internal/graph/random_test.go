@@ -46,7 +46,7 @@ func randomModel(r *rand.Rand) (*onnx.Model, *onnx.Tensor) {
 		id++
 		out := value{fmt.Sprint("v", id), v.c, v.h, v.w}
 		node := func(text string, attrs ...*onnx.Attribute) { b.node(out.name+" = "+text, attrs...) }
-		switch r.IntN(21) {
+		switch r.IntN(24) {
 		case 0, 1, 2, 3:
 			out.c = 1 + r.IntN(3)
 			k := 1 + 2*r.IntN(2)
@@ -90,14 +90,25 @@ func randomModel(r *rand.Rand) (*onnx.Model, *onnx.Tensor) {
 			b.node(out.name+"f = Flatten("+v.name+")", intAttr("axis", 2))
 			b.node(out.name + "s = Shape(" + v.name + ")")
 			node("Reshape(" + out.name + "f, " + out.name + "s)")
-		case 16:
-			u := pick()
-			if u.h == v.h && u.w == v.w && u.c+v.c < 8 {
-				node("Concat("+v.name+", "+u.name+")", intAttr("axis", 1))
-				out.c = u.c + v.c
+		case 16, 21, 22: // as in a dense block: of what there is, some of it joined already
+			args := v.name
+			for range 1 + r.IntN(2) {
+				if u := pick(); u.h == v.h && u.w == v.w && u.c+out.c < 12 {
+					args += ", " + u.name
+					out.c += u.c
+				}
+			}
+			node("Concat("+args+")", intAttr("axis", 1))
+		case 23: // one part is read, the other left
+			if v.c == 1 {
+				node("Dropout(" + v.name + ")")
 				break
 			}
-			node("Dropout(" + v.name + ")")
+			first := 1 + r.IntN(v.c-1)
+			part := value{out.name + "p", first, v.h, v.w}
+			out.c = v.c - first
+			b.node(part.name+", "+out.name+" = Split("+v.name+", "+weight(i64(int64(first), int64(out.c)))+")", intAttr("axis", 1))
+			vals = append(vals, part)
 		case 17:
 			pads := weight(i64(0, 0, 1, 0, 0, 0, 1, 2))
 			node("Pad(" + v.name + ", " + pads + ")")

@@ -88,6 +88,13 @@ type Describer interface {
 // Run is called with out[0].Raw being in[0].Raw, or not at all.
 type Aliaser interface{ Aliases() bool }
 
+// A Joiner's output holds its inputs one behind the other along an axis: where the axes before it have one element
+// together, the graph may let an input lie in the output already when it is made.
+type Joiner interface{ Joins(rank int) (axis int) }
+
+// A Cutter's outputs hold the first input cut along an axis, as the reverse of a [Joiner].
+type Cutter interface{ Cuts(rank int) (axis int) }
+
 // A Preparer can do work once when a session is opened, knowing the constant inputs (nil entries are not constant):
 // it returns an operator that takes the same inputs but has, say, its weights packed. It returns nil for no change.
 type Preparer interface {

@@ -119,10 +119,16 @@ func (s split) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 	at := 0
 	for i, y := range out {
 		n := sizes[i] * inner
-		if y != nil {
+		if y != nil && (outer > 1 || !liesIn(y, x, at)) {
 			copyStrided(rt, []int{outer, n}, y, 0, []int{n, 1}, x, at, []int{row, 1})
 		}
 		at += n
 	}
 	return nil
+}
+
+// Cuts implements [Cutter].
+func (s split) Cuts(rank int) int {
+	axis, _ := normAxis(s.axis, rank) // Infer has seen it
+	return axis
 }
