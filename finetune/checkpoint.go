@@ -153,7 +153,7 @@ func (r *run) readCheckpoint() (*checkpoint, error) {
 	file := r.dir.path(checkpointFile)
 	data, err := os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
+		return nil, r.sameRun()
 	}
 	if err != nil {
 		return nil, err
@@ -163,6 +163,22 @@ func (r *run) readCheckpoint() (*checkpoint, error) {
 		return nil, &CheckpointError{File: file, Err: err}
 	}
 	return c, nil
+}
+
+// sameRun makes sure that a folder without a checkpoint has no run with other options in it: one that came to no epoch, or
+// of a head that was fitted at once.
+func (r *run) sameRun() error {
+	c, err := r.dir.options()
+	if errors.Is(err, ErrNoRun) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if diff := c.Options.differences(r.config); len(diff) > 0 {
+		return &CheckpointError{File: r.dir.path("run.json"), Err: fmt.Errorf("belongs to another run: %s", strings.Join(diff, "; "))}
+	}
+	return nil
 }
 
 func (r *run) parseCheckpoint(data []byte) (*checkpoint, error) {

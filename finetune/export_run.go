@@ -175,23 +175,29 @@ func openTrained(dir string) (*trained, error) {
 // errInterrupted is the [ErrNoRun] of a run that has begun.
 var errInterrupted = fmt.Errorf("%w: the run there was interrupted", ErrNoRun)
 
-// finished reads the options of a run that has come to its end.
-func (f folder) finished() (config, error) {
+// options reads run.json. Where there is none it is an [ErrNoRun].
+func (f folder) options() (report, error) {
 	var r report
 	data, err := os.ReadFile(f.path("run.json"))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return r.Options, fmt.Errorf("%s: %w (no run.json)", string(f), ErrNoRun)
+		return r, fmt.Errorf("%s: %w (no run.json)", string(f), ErrNoRun)
 	case err != nil:
-		return r.Options, err
+		return r, err
 	}
 	if err := json.Unmarshal(data, &r); err != nil {
-		return r.Options, fmt.Errorf("%s: %w", f.path("run.json"), err)
+		return r, fmt.Errorf("%s: %w", f.path("run.json"), err)
 	}
-	if !r.Finished {
-		return r.Options, fmt.Errorf("%s: %w", string(f), errInterrupted)
+	return r, nil
+}
+
+// finished reads the options of a run that has come to its end.
+func (f folder) finished() (config, error) {
+	r, err := f.options()
+	if err == nil && !r.Finished {
+		err = fmt.Errorf("%s: %w", string(f), errInterrupted)
 	}
-	return r.Options, nil
+	return r.Options, err
 }
 
 // base is the part of a network before its head.

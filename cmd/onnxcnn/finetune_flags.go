@@ -115,6 +115,9 @@ func finetuneOptions(c *cli.Context) (finetune.Options, error) {
 	if o.BN != "frozen" && c.IsSet("bn") && o.UnfreezeFrom == "none" && c.String("phases") == "" {
 		advise(c, "warning: --bn %s has nothing to say where no layer of the base is trained: see --unfreeze-from", o.BN)
 	}
+	if c.String("phases") == "" && o.Warmup > 0 && o.Warmup >= float64(o.Epochs) {
+		advise(c, "warning: --warmup %v lasts as long as training (%s): the rate is never reached", o.Warmup, plural(o.Epochs, "epoch"))
+	}
 	if c.String("phases") != "" && (c.IsSet("epochs") || c.IsSet("unfreeze-from")) {
 		return o, usagef("--phases says which layers are trained and how long: leave --epochs and --unfreeze-from out")
 	}
