@@ -53,12 +53,17 @@ func (e *EmptySelectionError) Error() string {
 	return s
 }
 
+// mostFlattened is how many numbers an image may have where the maps of a model without a classifier are flattened: those
+// of VGG16 at 224x224 are 25088, and a head for many more learns a few hundred images by heart.
+const mostFlattened = 1 << 15
+
 // Split makes a network for so many outputs out of a model. The model must stay open while the network is used: what
 // is frozen stays where it lies.
 //
 // Without At, the base ends at the last feature map before the network's own classifier (see
 // [features.DefaultLayer]), or where that has none at the classifier's input. Pool "auto" does what the classifier did: it
-// averages where that had a global pool before it, and flattens where it had not.
+// averages where that had a global pool before it, and flattens where it had not. The maps of a model without a classifier
+// are flattened too, unless that gives more than 32768 numbers an image: these are averaged.
 //
 // Layers have the numbers of [backend.Layers]. A part is trained from the first layer on, in graph order, that
 // UnfreezeFrom selects and that has weights to train. What selects nothing is an [EmptySelectionError].
@@ -131,9 +136,6 @@ func split(m *onnx.Model, outputs int, o NetOptions) (*Network, error) {
 		}
 		end, poolOf = l.Output, "avg"
 	}
-	if pool == "auto" {
-		pool = poolOf
-	}
 	if n.shapes[end] == nil {
 		for _, l := range layers {
 			if l.Err != nil {
@@ -141,6 +143,13 @@ func split(m *onnx.Model, outputs int, o NetOptions) (*Network, error) {
 			}
 		}
 		return nil, fmt.Errorf("the shape of %q, where the base ends, is not known for images of %v", end, shape)
+	}
+	if pool == "auto" {
+		pool = poolOf
+		bare := slices.ContainsFunc(m.Graph.Outputs, func(v *onnx.Value) bool { return v.Name == end })
+		if bare && pool == "flatten" && onnx.NumElements(n.shapes[end][1:]) > mostFlattened {
+			pool = "avg"
+		}
 	}
 	b := &builder{g: g, opset: m.OpsetVersion(""), taken: map[string]bool{}, head: map[string]bool{}, norms: map[string]bool{}}
 	g.Nodes = ancestors(g.Nodes, end)

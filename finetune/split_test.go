@@ -9,6 +9,7 @@ import (
 
 	"github.com/onnxcnn/onnxcnn/finetune"
 	"github.com/onnxcnn/onnxcnn/internal/reftest"
+	"github.com/onnxcnn/onnxcnn/zoo"
 )
 
 // TestSplitVGG16 counts the parameters of the usual setting: VGG16 at 150x150, flattened to 8192, from conv3_1 on.
@@ -53,6 +54,32 @@ func TestSplitResNet50(t *testing.T) {
 	}
 	if len(n.Params) != 12 { // ten convolutions, and the head's two
 		t.Errorf("%d weights are trained", len(n.Params))
+	}
+}
+
+// TestPoolOfBareBase looks at heads of models that end with a map.
+func TestPoolOfBareBase(t *testing.T) {
+	for _, c := range []struct {
+		arch string
+		size int
+		want int // inputs of the head
+	}{
+		{"vgg16", 224, 512 * 7 * 7},
+		{"vgg16", 320, 512}, // 51200 numbers
+		{"inception_v3", 299, 2048},
+	} {
+		a, _ := zoo.Lookup(c.arch)
+		m, err := a.Build(zoo.BuildOptions{NoTop: true, Blank: true, Size: [2]int{c.size, c.size}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := finetune.Split(m, 2, finetune.NetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w := n.Model.Graph.Initializer("head.0.weight"); w == nil || !slices.Equal(w.Shape, []int{2, c.want}) {
+			t.Errorf("%s at %d: the head's weight is %v, want %d inputs", c.arch, c.size, w, c.want)
+		}
 	}
 }
 

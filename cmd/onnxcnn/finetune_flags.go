@@ -38,7 +38,7 @@ func finetuneFlags() []cli.Flag {
 		&cli.StringFlag{Name: "unfreeze-from", Value: "none", Category: networkCategory, Usage: "train the base from layer `N` on: a number, a name, a block, none or all"},
 		&cli.StringFlag{Name: "at", Category: networkCategory, Usage: "end the base at `LAYER` instead of before its classifier"},
 		&cli.StringFlag{Name: "head", Value: "linear", Category: networkCategory, Usage: "`LAYERS` before the last linear one, as 256,batchnorm,relu,dropout=0.5; linear for none; keep for the network's own head; or one that is fitted at once: logreg[=C], knn[=K], centroid"},
-		&cli.StringFlag{Name: "pool", Value: "auto", Category: networkCategory, Usage: "how maps become the head's input: `HOW` is avg, max, flatten, or auto for what the network's classifier did"},
+		&cli.StringFlag{Name: "pool", Value: "auto", Category: networkCategory, Usage: "how maps become the head's input: `HOW` is avg, max, flatten, or auto for what the network's classifier did (for a network without one: flatten up to 32768 numbers, else avg)"},
 		&cli.StringFlag{Name: "bn", Value: "frozen", Category: networkCategory, Usage: "batch normalisation in trained layers: `MODE` is frozen, affine (scale and shift learn) or train (statistics of the batch, too)"},
 
 		&cli.StringFlag{Name: "phases", Category: networkCategory, Usage: "train other layers in turn: `LIST` of LAYER:EPOCHS or LAYER:EPOCHS@RATE, as head:3,layer4:5@1e-4,all:2; in place of --unfreeze-from and --epochs"},
