@@ -11,7 +11,7 @@ MODELS    ?=
 PROVIDERS ?= native
 TORCH_PYTHON ?= python3
 
-.PHONY: all build test race demo docs bench bench-train bench-kernels conformance generate lint fuzz reliability cover cross test-arm64 examples clean
+.PHONY: all build test race demo docs bench bench-train bench-kernels conformance generate lint fuzz reliability cover cross test-arm64 test-avx512 examples clean
 
 all: build
 
@@ -82,6 +82,10 @@ cross:
 # The NEON kernels, on a machine of another kind (Debian package qemu-user-static).
 test-arm64:
 	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -short -timeout 15m -exec qemu-aarch64-static ./internal/cpu ./internal/kernel/... ./internal/conv
+
+# The AVX-512 kernels, on a processor without, in an emulator; the script says which Debian packages it needs.
+test-avx512:
+	scripts/avx512.sh
 
 examples:
 	$(GO) build -o bin/ ./examples/...
