@@ -100,8 +100,9 @@ type winogradRun struct {
 	s     *Shape
 	a     *Args
 	columns
-	lo, hi float32 // limits of the outputs
-	limits bool    // the limits are the whole epilogue
+	lo, hi  float32     // limits of the outputs
+	limits  bool        // the limits are the whole epilogue
+	workers []tileBlock // one a worker
 }
 
 // tileBlock is a block of neighbouring tiles and the memory to work on it.
@@ -127,6 +128,7 @@ func (f *Filter) winograd(pool *par.Pool, alloc func(int) []float32, s *Shape, a
 	if !r.limits {
 		r.lo, r.hi, _ = kernel.Activation{}.Limits()
 	}
+	r.workers = make([]tileBlock, pool.Threads())
 	perPass := min(s.N, max(1, winogradImages/(s.C*r.spread.slice)))
 	input := perPass*s.C*r.spread.slice + behind
 	scratch := alloc(input + r.scratch(pool.Threads(), perPass))
@@ -176,20 +178,18 @@ func (r *winogradRun) pass(pool *par.Pool, scratch []float32, first, images int)
 	panels, blocks := r.layout(threads, images)
 	sv, sy, sacc, sraw, sstage := r.sizes(panels)
 	each := sv + sy + sacc + sraw + sstage
-	block := func(worker int) *tileBlock {
-		m := scratch[worker*each:][:each]
-		b := &tileBlock{}
+	for i := range r.workers {
+		b, m := &r.workers[i], scratch[i*each:][:each]
 		b.v, m = m[:sv], m[sv:]
 		b.y, m = m[:sy], m[sy:]
 		b.acc, m = m[:sacc], m[sacc:]
 		b.tmp, b.raw, b.stage = m[:kernel.WinogradTmp], m[kernel.WinogradTmp:sraw], m[sraw:]
-		return b
 	}
 	tiles := images * r.outPlane
 	nr := r.table.NR
 	if blocks > 1 || threads == 1 {
 		pool.ForWorker(blocks, 1, func(worker, lo, hi int) {
-			b := block(worker)
+			b := &r.workers[worker]
 			m := r.table.TakeMultiplier()
 			defer r.table.GiveMultiplier(m)
 			all := (tiles + nr - 1) / nr
@@ -206,19 +206,19 @@ func (r *winogradRun) pass(pool *par.Pool, scratch []float32, first, images int)
 		})
 		return
 	}
-	shared := block(0)
+	shared := &r.workers[0]
 	r.place(shared, 0, panels, tiles)
 	const group = 16 // channels a piece
 	groups := (r.s.C + group - 1) / group
 	pool.ForWorker(panels*groups, 1, func(worker, lo, hi int) {
-		b := block(worker)
+		b := &r.workers[worker]
 		for i := lo; i < hi; i++ {
 			c := i % groups * group
 			r.transform(shared, b, i/groups, c, min(c+group, r.s.C))
 		}
 	})
 	pool.ForWorker(len(r.f.blocks), 1, func(worker, lo, hi int) {
-		b := block(worker)
+		b := &r.workers[worker]
 		m := r.table.TakeMultiplier()
 		defer r.table.GiveMultiplier(m)
 		for k := lo; k < hi; k++ {
