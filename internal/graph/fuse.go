@@ -11,16 +11,17 @@ const microsoft = "com.microsoft"
 // fuser looks at a graph through who makes and who reads each value.
 type fuser struct {
 	*work
-	uses  map[string]int
-	maker map[string]int // node that makes a value; nodes are replaced and removed in place
-	dead  []bool
-	hints map[string]op.Info
+	uses   map[string]int
+	maker  map[string]int // node that makes a value; nodes are replaced and removed in place
+	dead   []bool
+	before map[int][]*onnx.Node // new nodes, by the node that they go before
+	hints  map[string]op.Info
 }
 
 // fuse joins nodes into fewer, in four walks: what exporters write in many nodes becomes one; transpositions go as far
 // down as they can and cancel; then convolutions and matrix products take in the padding before them and what follows
 // them (batch normalisation, factors and terms, a residual, an activation); pointwise ones take in what is done to their
-// input. hints has example shapes. It reports whether anything changed.
+// input, or go before it. hints has example shapes. It reports whether anything changed.
 func (w *work) fuse(hints map[string]op.Info) bool {
 	if hints == nil {
 		hints = map[string]op.Info{}
@@ -35,13 +36,13 @@ func (w *work) fuse(hints map[string]op.Info) bool {
 		(*fuser).addResidual, (*fuser).gate, (*fuser).activate) {
 		changed = true
 	}
-	return w.rewriteNodes(hints, (*fuser).scaleInput) || changed
+	return w.rewriteNodes(hints, (*fuser).scaleInput, (*fuser).poolLater) || changed
 }
 
 // rewriteNodes tries the rules on each node, in topological order, until none changes it any more: a node can take in
 // several that come before it.
 func (w *work) rewriteNodes(hints map[string]op.Info, rules ...func(f *fuser, i int) bool) bool {
-	f := &fuser{work: w, uses: w.uses(), maker: map[string]int{}, dead: make([]bool, len(w.nodes)), hints: hints}
+	f := &fuser{work: w, uses: w.uses(), maker: map[string]int{}, dead: make([]bool, len(w.nodes)), before: map[int][]*onnx.Node{}, hints: hints}
 	for i, n := range w.nodes {
 		for _, o := range n.Outputs {
 			f.maker[o] = i
@@ -57,10 +58,10 @@ func (w *work) rewriteNodes(hints map[string]op.Info, rules ...func(f *fuser, i 
 			changed = changed || again
 		}
 	}
-	kept := w.nodes[:0]
+	kept := make([]*onnx.Node, 0, len(w.nodes))
 	for i, n := range w.nodes {
 		if !f.dead[i] {
-			kept = append(kept, n)
+			kept = append(append(kept, f.before[i]...), n)
 		}
 	}
 	w.nodes = kept

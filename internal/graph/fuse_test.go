@@ -29,6 +29,11 @@ func TestFusePatterns(t *testing.T) {
 			weight("nan", f32(nil, float32(math.NaN())))
 	}
 	conv := func() *builder { return weights(image(17)).node("k = Conv(x, w, b)") }
+	same := []*onnx.Attribute{intsAttr("kernel_shape", 3, 3), intsAttr("pads", 1, 1, 1, 1)}
+	mixed := func(outputs int, pool ...*onnx.Attribute) *builder {
+		return weights(image(17)).weight("few", random(r, outputs, 4, 1, 1)).weight("fb", random(r, outputs)).
+			node("q = AveragePool(x)", pool...).node("k = Conv(q, few, fb)")
+	}
 	norm := "BatchNormalization(%s, g, h, m, v)"
 	up := func(group int) *builder {
 		return weights(image(17)).weight("wt", random(r, 4, 6/group, 3, 3)).node("k = ConvTranspose(x, wt, b)", intAttr("group", int64(group)))
@@ -47,6 +52,13 @@ func TestFusePatterns(t *testing.T) {
 		m     *onnx.Model
 		steps int
 	}{
+		{"pooled later", mixed(2, same...).node("y = Relu(k)").out("y"), 4},
+		{"pooled later, and what lies outside counted", mixed(2, append(same, intAttr("count_include_pad", 1))...).out("k"), 3},
+		{"pooled later, without a bias", weights(image(17)).node("q = AveragePool(x)", same...).weight("few", random(r, 2, 4, 1, 1)).node("y = Conv(q, few)").out("y"), 2},
+		{"another activation stays", mixed(2, same...).node("y = LeakyRelu(k)").out("y"), 2},
+		{"as many outputs stay", mixed(3, same...).out("k"), 2},
+		{"a pool that is read elsewhere stays", mixed(2, same...).out("k", "q"), 2},
+		{"a pool that leaves less stays", mixed(2, same[0]).out("k"), 2},
 		{"clip", conv().node("y = Clip(k, lo, hi)").out("y"), 1},
 		{"clip with bounds the wrong way round stays", conv().node("y = Clip(k, hi, lo)").out("y"), 2},
 		{"clip with a bound that is no number stays", conv().node("a = Clip(k, nan, hi)").node("n = IsNaN(a)").node("y = Cast(n)", intAttr("to", 1)).out("y"), 4},
