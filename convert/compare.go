@@ -77,7 +77,7 @@ func (o CompareOptions) tolerance(l graph.Layer, typ onnx.DataType, half bool, l
 		if t, ok := tolerances[l.Op]; ok {
 			share = t
 		}
-		if half || isHalf(typ) {
+		if half || typ.IsHalf() {
 			share *= 20
 		}
 	}
@@ -104,7 +104,7 @@ func Compare(ctx context.Context, m *onnx.Model, r *Reference, o CompareOptions)
 		return nil, err
 	}
 	c := &comparer{m: m, r: r, o: o, layers: layers}
-	c.half = slices.ContainsFunc(m.Graph.Initializers, func(t *onnx.Tensor) bool { return isHalf(t.Type) })
+	c.half = slices.ContainsFunc(m.Graph.Initializers, func(t *onnx.Tensor) bool { return t.Type.IsHalf() })
 	var others []string
 	if c.targets, others = r.targets(m, layers); len(c.targets) == 0 {
 		return nil, fmt.Errorf("%s: none of its arrays (%q) has the name of an output, value, node or block of the model", r.Source, r.names())

@@ -171,10 +171,8 @@ func parameters(g *onnx.Graph) []*onnx.Tensor {
 }
 
 func isFloat(t onnx.DataType) bool {
-	return t == onnx.Float || t == onnx.Double || isHalf(t)
+	return t == onnx.Float || t == onnx.Double || t.IsHalf()
 }
-
-func isHalf(t onnx.DataType) bool { return t == onnx.Float16 || t == onnx.BFloat16 }
 
 func (f *filler) fill() error {
 	f.params = parameters(f.m.Graph)

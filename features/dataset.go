@@ -139,7 +139,7 @@ func Open(paths ...string) (*Dataset, error) {
 			sets = append(sets, d)
 			continue
 		}
-		d, err := walk(os.DirFS(p), info, func(name string) string { return filepath.Join(p, filepath.FromSlash(name)) })
+		d, err := scanFolder(os.DirFS(p), info, func(name string) string { return filepath.Join(p, filepath.FromSlash(name)) })
 		if err != nil {
 			return nil, err
 		}
@@ -155,7 +155,7 @@ func Folder(fsys fs.FS) (*Dataset, error) {
 	if err != nil {
 		return nil, err
 	}
-	return walk(fsys, info, func(name string) string { return name })
+	return scanFolder(fsys, info, func(name string) string { return name })
 }
 
 // List returns the data set of a list of files, one a line, or NUL after each, where file names may hold line ends.

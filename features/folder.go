@@ -33,7 +33,7 @@ type entry struct {
 	link bool
 }
 
-func walk(fsys fs.FS, root fs.FileInfo, shown func(string) string) (*Dataset, error) {
+func scanFolder(fsys fs.FS, root fs.FileInfo, shown func(string) string) (*Dataset, error) {
 	w := &walker{fsys: fsys, shown: shown, data: &Dataset{}, inside: []fs.FileInfo{root}}
 	top, err := w.list(".")
 	if err != nil {

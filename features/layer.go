@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/onnxcnn/onnxcnn/backend"
+	"github.com/onnxcnn/onnxcnn/internal/walk"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -55,16 +56,9 @@ type producers struct {
 }
 
 func newProducers(g *onnx.Graph) producers {
-	p := producers{map[string]*onnx.Node{}, map[string]*onnx.Tensor{}}
-	for _, t := range g.Initializers {
-		p.fixed[t.Name] = t
-	}
+	w := walk.New(g)
+	p := producers{w.Node, w.Weights}
 	for _, n := range g.Nodes {
-		for _, o := range n.Outputs {
-			if o != "" {
-				p.node[o] = n
-			}
-		}
 		if n.OpType == "Constant" && len(n.Outputs) == 1 {
 			t := &onnx.Tensor{}
 			if a := n.Attr("value"); a != nil && a.Tensor != nil {

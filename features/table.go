@@ -38,7 +38,7 @@ func OpenTable(file, dir string) (*Dataset, error) {
 	for _, it := range d.Items {
 		listed[it.name] = true
 	}
-	all, err := walk(fsys, info, shown)
+	all, err := scanFolder(fsys, info, shown)
 	if err != nil {
 		return d, nil // that there are no images is said when they are read
 	}

@@ -141,6 +141,7 @@ func (e *CheckpointError) Unwrap() error { return e.Err }
 
 // checkpoint is a file that was read.
 type checkpoint struct {
+	config   config
 	progress progress
 	best     float64 // progress.PlateauBest
 	tensors  safetensors.SafeTensors
@@ -181,7 +182,8 @@ func (r *run) sameRun() error {
 	return nil
 }
 
-func (r *run) parseCheckpoint(data []byte) (*checkpoint, error) {
+// parseCheckpoint reads what a checkpoint holds, whatever the run; that it fits one is for the caller to see.
+func parseCheckpoint(data []byte) (*checkpoint, error) {
 	var c checkpoint
 	var err error
 	if c.tensors, err = safetensors.Deserialize(data); err != nil {
@@ -192,17 +194,34 @@ func (r *run) parseCheckpoint(data []byte) (*checkpoint, error) {
 		return nil, err
 	}
 	meta := header.Metadata()
-	var config config
-	if err := json.Unmarshal([]byte(meta["onnxcnn.config"]), &config); err != nil {
+	err = errors.Join(json.Unmarshal([]byte(meta["onnxcnn.config"]), &c.config), json.Unmarshal([]byte(meta["onnxcnn.progress"]), &c.progress))
+	if err != nil {
 		return nil, fmt.Errorf("not a checkpoint of a run: %w", err)
 	}
-	if diff := config.differences(r.config); len(diff) > 0 {
+	return &c, nil
+}
+
+// weight returns a tensor of the checkpoint as a value of the weight w.
+func (c *checkpoint) weight(name string, w *onnx.Tensor) (*onnx.Tensor, bool) {
+	v, _ := c.tensors.Tensor(name)
+	if w == nil || w.Type != onnx.Float || v.DType() != safetensors.F32 || len(v.Data()) != 4*w.Len() {
+		return nil, false
+	}
+	t := onnx.New(onnx.Float, w.Shape...)
+	copy(t.Raw, v.Data())
+	return t, true
+}
+
+// parseCheckpoint reads a checkpoint of this run.
+func (r *run) parseCheckpoint(data []byte) (*checkpoint, error) {
+	c, err := parseCheckpoint(data)
+	if err != nil {
+		return nil, err
+	}
+	if diff := c.config.differences(r.config); len(diff) > 0 {
 		return nil, fmt.Errorf("belongs to another run: %s", strings.Join(diff, "; "))
 	}
 	p := &c.progress
-	if err := json.Unmarshal([]byte(meta["onnxcnn.progress"]), p); err != nil {
-		return nil, fmt.Errorf("not a checkpoint of a run: %w", err)
-	}
 	c.best, err = strconv.ParseFloat(p.PlateauBest, 64)
 	if err != nil || p.Steps < 0 || math.IsNaN(p.PlateauScale) || p.Phase < 0 || p.Phase >= len(r.o.phases()) {
 		return nil, errors.New("its progress makes no sense")
@@ -216,16 +235,11 @@ func (r *run) parseCheckpoint(data []byte) (*checkpoint, error) {
 		if !ok {
 			continue
 		}
-		w := r.net.Model.Graph.Initializer(short)
-		v, _ := c.tensors.Tensor(name)
-		if w == nil || w.Type != onnx.Float || v.DType() != safetensors.F32 || len(v.Data()) != 4*w.Len() {
+		if c.kept[short], ok = c.weight(name, r.net.Model.Graph.Initializer(short)); !ok {
 			return nil, fmt.Errorf("has a %q that does not fit the network", name)
 		}
-		t := onnx.New(onnx.Float, w.Shape...)
-		copy(t.Raw, v.Data())
-		c.kept[short] = t
 	}
-	return &c, nil
+	return c, nil
 }
 
 // restore goes back to where the run was. It checks everything before it changes anything.

@@ -2,15 +2,12 @@ package finetune
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"slices"
 	"strings"
-
-	"github.com/nlpodyssey/safetensors"
 
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
@@ -90,25 +87,16 @@ func (f folder) interrupted() (*interrupted, error) {
 }
 
 func (f folder) parseInterrupted(data []byte) (*interrupted, error) {
-	st, err := safetensors.Deserialize(data)
-	if err != nil {
-		return nil, fmt.Errorf("not a whole checkpoint: %w", err)
-	}
-	_, header, err := safetensors.ReadMetadata(data)
+	c, err := parseCheckpoint(data)
 	if err != nil {
 		return nil, err
 	}
-	var p progress
-	var r interrupted
-	meta := header.Metadata()
-	if err := errors.Join(json.Unmarshal([]byte(meta["onnxcnn.config"]), &r.config), json.Unmarshal([]byte(meta["onnxcnn.progress"]), &p)); err != nil {
-		return nil, fmt.Errorf("not a checkpoint of a run: %w", err)
-	}
-	r.best, r.last, r.headFirst = bestEpoch(p.History, r.config.Monitor)+1, len(p.History), p.HeadFirst
+	p := &c.progress
+	r := &interrupted{config: c.config, best: bestEpoch(p.History, c.config.Monitor) + 1, last: len(p.History), headFirst: p.HeadFirst}
 	if r.best < 1 {
 		return nil, fmt.Errorf("no epoch has a %s that is a number", r.config.Monitor)
 	}
-	if r.said, err = parseSamples(st, samplesPrefix); err != nil {
+	if r.said, err = parseSamples(c.tensors, samplesPrefix); err != nil {
 		return nil, err
 	}
 	r.model, err = onnx.Open(f.path(startFile))
@@ -118,15 +106,15 @@ func (f folder) parseInterrupted(data []byte) (*interrupted, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.overlay(st); err != nil {
+	if err := r.overlay(c); err != nil {
 		_ = r.model.Close() // nothing is written
 		return nil, err
 	}
-	return &r, nil
+	return r, nil
 }
 
 // overlay puts the weights of the best epoch into the network.
-func (r *interrupted) overlay(st safetensors.SafeTensors) error {
+func (r *interrupted) overlay(c *checkpoint) error {
 	g := r.model.Graph
 	if r.headFirst < 0 || r.headFirst >= len(g.Nodes) {
 		return errors.New("its progress makes no sense")
@@ -135,19 +123,20 @@ func (r *interrupted) overlay(st safetensors.SafeTensors) error {
 	for i, t := range g.Initializers {
 		at[t.Name] = i
 	}
-	for _, name := range st.Names() {
+	for _, name := range c.tensors.Names() {
 		kind, weight, _ := strings.Cut(name, "/")
 		if !slices.Contains([]string{"best", "bestbuffer", "kept"}, kind) {
 			continue
 		}
 		i, ok := at[weight]
-		v, _ := st.Tensor(name)
-		if !ok || g.Initializers[i].Type != onnx.Float || v.DType() != safetensors.F32 || len(v.Data()) != 4*g.Initializers[i].Len() {
+		var w *onnx.Tensor
+		if ok {
+			w, ok = c.weight(name, g.Initializers[i])
+		}
+		if !ok {
 			return fmt.Errorf("has a %q that does not fit the network in %s", name, startFile)
 		}
-		w := onnx.New(onnx.Float, g.Initializers[i].Shape...)
 		w.Name = weight
-		copy(w.Raw, v.Data())
 		g.Initializers[i] = w
 	}
 	return nil

@@ -57,7 +57,7 @@ func (w *walker) params(n *onnx.Node) []string {
 			continue
 		}
 		t := w.Weights[p]
-		if t.Type != onnx.Float && t.Type != onnx.Float16 && t.Type != onnx.BFloat16 && t.Type != onnx.Double ||
+		if t.Type != onnx.Float && !t.Type.IsHalf() && t.Type != onnx.Double ||
 			slices.Contains(elementwise, n.OpType) && t.Len() == 1 {
 			continue
 		}

@@ -20,10 +20,9 @@ import (
 //
 // In the middle of VGG16 maps that take gradients place by place cannot agree to 1e-3: a Relu whose input is nearly 0, or a
 // MaxPool whose largest inputs are nearly equal, passes a gradient on or not by the last bit of a sum, and the place's number
-// changes by all of it. At features.22 our HiResCAM differs by 0.10 of the largest value, LayerCAM by 0.075, and Grad-CAM,
-// which takes means, by 0.004. With plain convolutions instead of Winograd's all are within 6e-6 there; but PyTorch's float32
-// itself is 0.07 (HiResCAM) from its float64 at features.8, and with its own Winograd 0.007 at features.15. So there the
-// maps are compared as a whole, by the length of the difference.
+// changes by all of it. HiResCAM and LayerCAM show this most, Grad-CAM, which takes means, hardly. Winograd's convolutions
+// round more than plain ones; but PyTorch's float32 does not agree with its own float64 there either. So there the maps are
+// compared as a whole, by the length of the difference.
 func TestEqualsTorch(t *testing.T) {
 	python := reftest.Python(t, "torch", "torchvision")
 	for _, c := range []struct {

@@ -69,5 +69,8 @@ func (t DataType) Bits() int {
 // Bytes returns how many bytes n elements take in [Tensor.Raw]; elements under 8 bits are packed, lowest bits first.
 func (t DataType) Bytes(n int) int { return (n*t.Bits() + 7) / 8 }
 
+// IsHalf reports whether t is a floating-point type of 16 bits.
+func (t DataType) IsHalf() bool { return t == Float16 || t == BFloat16 }
+
 // Known reports whether t is a type of this version of ONNX.
 func (t DataType) Known() bool { return t > 0 && int(t) < len(dataTypes) }

@@ -216,28 +216,26 @@ func halfOutputs(m *onnx.Model, o backend.Options) map[string]onnx.DataType {
 	}
 	halves := map[string]onnx.DataType{}
 	for _, name := range wanted {
-		if isHalf(types[name]) {
+		if types[name].IsHalf() {
 			halves[name] = types[name]
 		}
 	}
 	return halves
 }
 
-func isHalf(t onnx.DataType) bool { return t == onnx.Float16 || t == onnx.BFloat16 }
-
 // usesHalf reports whether a graph has anything in half precision that its values could have that type from.
 func usesHalf(g *onnx.Graph) bool {
 	for _, v := range slices.Concat(g.Inputs, g.Outputs) {
-		if v.Type != nil && isHalf(v.Type.Elem) {
+		if v.Type != nil && v.Type.Elem.IsHalf() {
 			return true
 		}
 	}
-	if slices.ContainsFunc(g.Initializers, func(t *onnx.Tensor) bool { return isHalf(t.Type) }) {
+	if slices.ContainsFunc(g.Initializers, func(t *onnx.Tensor) bool { return t.Type.IsHalf() }) {
 		return true
 	}
 	return slices.ContainsFunc(g.Nodes, func(n *onnx.Node) bool {
 		to := n.Attr("to")
-		return to != nil && isHalf(onnx.DataType(to.I))
+		return to != nil && onnx.DataType(to.I).IsHalf()
 	})
 }
 

@@ -102,7 +102,7 @@ func CompileTraining(m *onnx.Model, o TrainOptions) (*Program, error) {
 		info[name] = r.info[i]
 	}
 	for _, name := range o.Train {
-		if t := info[name].Type; t != onnx.Float && t != onnx.Double && !isHalf(t) {
+		if t := info[name].Type; t != onnx.Float && t != onnx.Double && !t.IsHalf() {
 			return nil, fmt.Errorf("%q of type %v has no gradient", name, t)
 		}
 	}
@@ -250,7 +250,7 @@ func (d *differ) backward(loss string, train []string) error {
 // differentiable reports whether a value is of a type that has gradients.
 func (d *differ) differentiable(value string) bool {
 	t := d.info[value].Type
-	return t == onnx.Float || t == onnx.Double || isHalf(t)
+	return t == onnx.Float || t == onnx.Double || t.IsHalf()
 }
 
 // node adds the gradient of one node, where one comes to it and is wanted from it.

@@ -23,7 +23,7 @@ func withHalf(o op.Op, d *op.Def, wide map[*onnx.Tensor]*onnx.Tensor) op.Op {
 
 // widened returns t in float32 where it is of half precision, else t itself.
 func (h halfOp) widened(t *onnx.Tensor) *onnx.Tensor {
-	if t == nil || !isHalf(t.Type) {
+	if t == nil || !t.Type.IsHalf() {
 		return t
 	}
 	if w := h.wide[t]; w != nil {
@@ -32,14 +32,12 @@ func (h halfOp) widened(t *onnx.Tensor) *onnx.Tensor {
 	return widen(t)
 }
 
-func isHalf(t onnx.DataType) bool { return t == onnx.Float16 || t == onnx.BFloat16 }
-
 func (h halfOp) Infer(in []op.Info) ([]op.Info, error) {
 	half := onnx.Undefined
 	wide := make([]op.Info, len(in))
 	for i, x := range in {
 		wide[i] = x
-		if !isHalf(x.Type) {
+		if !x.Type.IsHalf() {
 			continue
 		}
 		if half == onnx.Undefined {
@@ -68,7 +66,7 @@ func (h halfOp) Infer(in []op.Info) ([]op.Info, error) {
 func (h halfOp) Run(rt *op.Runtime, in, out []*onnx.Tensor) error {
 	half := onnx.Undefined
 	for _, t := range in {
-		if t != nil && isHalf(t.Type) {
+		if t != nil && t.Type.IsHalf() {
 			half = t.Type
 			break
 		}
@@ -79,7 +77,7 @@ func (h halfOp) Run(rt *op.Runtime, in, out []*onnx.Tensor) error {
 	wideIn := make([]*onnx.Tensor, len(in))
 	for i, t := range in {
 		wideIn[i] = t
-		if t == nil || !isHalf(t.Type) {
+		if t == nil || !t.Type.IsHalf() {
 			continue
 		}
 		if wideIn[i] = h.wide[t]; wideIn[i] == nil {
@@ -90,7 +88,7 @@ func (h halfOp) Run(rt *op.Runtime, in, out []*onnx.Tensor) error {
 	wideOut := make([]*onnx.Tensor, len(out))
 	for i, t := range out {
 		wideOut[i] = t
-		if t != nil && isHalf(t.Type) {
+		if t != nil && t.Type.IsHalf() {
 			wideOut[i] = onnx.Of(t.Shape, rt.Scratch(t.Len()))
 		}
 	}

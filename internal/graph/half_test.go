@@ -62,7 +62,7 @@ func TestHalfNetwork(t *testing.T) {
 				continue
 			}
 			for _, i := range s.in {
-				if i >= 0 && p.consts[i] != nil && isHalf(p.consts[i].Type) && h.wide[p.consts[i]] == nil {
+				if i >= 0 && p.consts[i] != nil && p.consts[i].Type.IsHalf() && h.wide[p.consts[i]] == nil {
 					t.Errorf("%v: %s is widened in each run", s.node, p.names[i])
 				}
 			}

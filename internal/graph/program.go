@@ -259,7 +259,7 @@ func (p *Program) prepare(s *step) error {
 			continue
 		}
 		t := p.consts[id]
-		if isHalf(t.Type) && !s.def.Half {
+		if t.Type.IsHalf() && !s.def.Half {
 			if wide[t] == nil {
 				wide[t] = widen(t)
 			}

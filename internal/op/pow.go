@@ -45,7 +45,7 @@ func (o pow) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 	plan := newBroadcast(shape, a.Shape, second)
 	compute := a.Type // type to compute in
 	switch {
-	case a.Type == onnx.Float16 || a.Type == onnx.BFloat16:
+	case a.Type.IsHalf():
 		compute = onnx.Float
 	case a.Type == onnx.Int32 || a.Type == onnx.Int64:
 		compute = onnx.Int64

@@ -27,6 +27,33 @@ func TestForCoversEveryIndexOnce(t *testing.T) {
 	}
 }
 
+// Pieces are no longer than most, and no shorter than least but for the last; together they are every index once.
+func TestGuided(t *testing.T) {
+	for _, threads := range []int{1, 2, 3} {
+		p := New(threads)
+		for _, n := range []int{0, 1, 3, 19, 196, 1000} {
+			for _, c := range [][2]int{{1, 1}, {4, 16}, {2, 1000}, {0, 0}, {8, 4}} {
+				seen := make([]atomic.Int32, n)
+				least, most := max(c[0], 1), max(c[0], c[1], 1)
+				p.Guided(n, c[0], c[1], func(worker, lo, hi int) {
+					if worker < 0 || worker >= threads || hi-lo > most || hi-lo < least && hi < n {
+						t.Errorf("threads %d, n %d, %v: worker %d has [%d,%d)", threads, n, c, worker, lo, hi)
+					}
+					for i := lo; i < hi; i++ {
+						seen[i].Add(1)
+					}
+				})
+				for i := range seen {
+					if seen[i].Load() != 1 {
+						t.Fatalf("threads %d, n %d, %v: index %d seen %d times", threads, n, c, i, seen[i].Load())
+					}
+				}
+			}
+		}
+		p.Close()
+	}
+}
+
 // A loop inside a loop must finish although all workers are busy with the outer one.
 func TestNestedLoopsFinish(t *testing.T) {
 	p := New(2)
