@@ -467,6 +467,99 @@ func TestLoop(t *testing.T) {
 	wantFloats(t, out["last"], 0, 0)
 }
 
+func TestScan(t *testing.T) {
+	// The body adds a slice to what is carried, and gives the sum and its double.
+	body := func(axes ...*onnx.Attribute) []*onnx.Attribute {
+		return append(axes, intAttr("num_scan_inputs", 1), graphAttr("body", &onnx.Graph{Name: "body",
+			Inputs:  []*onnx.Value{{Name: "acc"}, {Name: "s"}},
+			Nodes:   []*onnx.Node{parseNode("sum = Add(acc, s)"), parseNode("twice = Add(sum, sum)")},
+			Outputs: []*onnx.Value{{Name: "sum"}, {Name: "twice"}}}))
+	}
+	x := f32([]int{2, 3}, 1, 2, 3, 4, 5, 6)
+	for _, c := range []struct {
+		name      string
+		opset     int64
+		node      string
+		attrs     []*onnx.Attribute
+		zero, x   *onnx.Tensor
+		last, all *onnx.Tensor
+		err       string
+	}{
+		{"rows", 13, "last, all = Scan(zero, x)", body(), f32([]int{3}, 0, 0, 1), x, f32([]int{3}, 5, 7, 10), f32([]int{2, 3}, 2, 4, 8, 10, 14, 20), ""},
+		{"columns", 13, "last, all = Scan(zero, x)", body(intsAttr("scan_input_axes", -1), intsAttr("scan_output_axes", 1)), f32([]int{2}, 0, 0), x, f32([]int{2}, 6, 15), f32([]int{2, 3}, 2, 6, 12, 8, 18, 30), ""},
+		{"backwards", 13, "last, all = Scan(zero, x)", body(intsAttr("scan_input_directions", 1)), f32([]int{3}, 0, 0, 0), x, f32([]int{3}, 5, 7, 9), f32([]int{2, 3}, 8, 10, 12, 10, 14, 18), ""},
+		{"put together backwards", 13, "last, all = Scan(zero, x)", body(intsAttr("scan_output_directions", 1)), f32([]int{3}, 0, 0, 0), x, f32([]int{3}, 5, 7, 9), f32([]int{2, 3}, 10, 14, 18, 2, 4, 6), ""},
+		{"no steps", 13, "last, all = Scan(zero, x)", body(), f32([]int{2}, 3, 4), f32([]int{0, 2}), f32([]int{2}, 3, 4), f32([]int{0}), ""},
+		{"batch", 8, "last, all = Scan(, zero, x)", body(), f32([]int{2, 1}, 0, 10), f32([]int{2, 2, 1}, 1, 2, 3, 4), f32([]int{2, 1}, 3, 17), f32([]int{2, 2, 1}, 2, 6, 26, 34), ""},
+		{"batch of other lengths", 8, "last, all = Scan(lens, zero, x)", body(), f32([]int{2, 1}, 0, 10), f32([]int{2, 2, 1}, 1, 2, 3, 4), f32([]int{2, 1}, 1, 17), f32([]int{2, 2, 1}, 2, 0, 26, 34), ""},
+		{"batch, backwards", 8, "last, all = Scan(, zero, x)", body(intsAttr("directions", 1)), f32([]int{1, 1}, 0), f32([]int{1, 2, 1}, 1, 2), f32([]int{1, 1}, 3), f32([]int{1, 2, 1}, 4, 6), ""},
+		{"batch too long", 8, "last, all = Scan(lens, zero, x)", body(), f32([]int{2, 1}, 0, 0), f32([]int{2, 1, 1}, 1, 2), nil, nil, "element 1 is 2, want 0 to 1"},
+		{"batches of other sizes", 8, "last, all = Scan(, zero, x)", body(), f32([]int{1, 1}, 0), f32([]int{2, 1, 1}, 1, 2), nil, nil, "want a batch of 2"},
+		{"empty batch", 8, "last, all = Scan(, zero, x)", body(), f32([]int{0, 1}), f32([]int{0, 1, 1}), nil, nil, "the batch is empty"},
+		{"lengths of another batch", 8, "last, all = Scan(lens, zero, x)", body(), f32([]int{1, 1}, 0), f32([]int{1, 1, 1}, 1), nil, nil, "sequence_lens has 2 elements, the batch 1"},
+		{"scalar", 13, "last, all = Scan(zero, x)", body(), f32(nil, 0), f32(nil, 0), nil, nil, "has no dimension to go along"},
+		{"axis", 13, "last, all = Scan(zero, x)", body(intsAttr("scan_input_axes", 2)), f32([]int{2}, 0, 0), x, nil, nil, "scanned input 0: axis 2 is outside"},
+		{"output axis", 13, "last, all = Scan(zero, x)", body(intsAttr("scan_output_axes", 2)), f32([]int{3}, 0, 0, 0), x, nil, nil, "scan output 0: axis 2 is outside"},
+		{"direction", 13, "last, all = Scan(zero, x)", body(intsAttr("scan_input_directions", 2)), f32([]int{2}, 0, 0), x, nil, nil, "element 0 is 2, want 0 or 1"},
+		{"directions", 13, "last, all = Scan(zero, x)", body(intsAttr("scan_input_directions", 0, 1)), f32([]int{2}, 0, 0), x, nil, nil, "have 2 and 0 elements, want 1"},
+		{"body", 13, "last, all = Scan(zero, x, x)", body(), f32([]int{2}, 0, 0), x, nil, nil, "body has 2 inputs, wants 3"},
+		{"no body", 13, "last, all = Scan(zero, x)", []*onnx.Attribute{intAttr("num_scan_inputs", 1)}, f32([]int{2}, 0, 0), x, nil, nil, "want a graph"},
+		{"no scanned input", 13, "last, all = Scan(zero, x)", body()[1:], f32([]int{2}, 0, 0), x, nil, nil, "num_scan_inputs is 0"},
+		{"outputs", 13, "last, all, more = Scan(zero, x)", body(), f32([]int{3}, 0, 0, 0), x, nil, nil, "body has 2 outputs"},
+		{"absent", 13, "last, all = Scan(, x)", body(), f32([]int{3}, 0, 0, 0), x, nil, nil, "input 0 is absent"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := build(c.opset).in("zero", onnx.Float).in("x", onnx.Float).in("lens", onnx.Int64, 2).node(c.node, c.attrs...).out("last", "all")
+			for _, v := range m.Graph.Inputs[:2] {
+				v.Type = nil
+			}
+			var out map[string]*onnx.Tensor
+			p, err := Compile(m, Options{Pool: testPool})
+			if err == nil {
+				out, err = p.Run(context.Background(), map[string]*onnx.Tensor{"zero": c.zero, "x": c.x, "lens": i64(1, 2)})
+			}
+			if c.err != "" {
+				if err == nil || !strings.Contains(err.Error(), c.err) {
+					t.Errorf("error %v, want one with %q", err, c.err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name, want := range map[string]*onnx.Tensor{"last": c.last, "all": c.all} {
+				if !slices.Equal(out[name].Shape, want.Shape) {
+					t.Errorf("%s: shape %v, want %v", name, out[name].Shape, want.Shape)
+				}
+				wantFloats(t, out[name], want.Float32s()...)
+			}
+		})
+	}
+}
+
+// Scanned inputs must have as many slices; a limit holds for what is collected, and a context that has ended stops it.
+func TestScanStops(t *testing.T) {
+	body := graphAttr("body", &onnx.Graph{Name: "body", Inputs: []*onnx.Value{{Name: "a"}, {Name: "b"}},
+		Nodes: []*onnx.Node{parseNode("s = Add(a, b)")}, Outputs: []*onnx.Value{{Name: "s"}}})
+	m := build(13).in("x", onnx.Float, -1, -1).in("y", onnx.Float, -1, -1).node("all = Scan(x, y)", body, intAttr("num_scan_inputs", 2)).out("all")
+	p := mustCompile(t, m, Options{Limit: 1 << 16})
+	run := func(ctx context.Context, rows, more int) error {
+		_, err := p.Run(ctx, map[string]*onnx.Tensor{"x": onnx.New(onnx.Float, rows, 2), "y": onnx.New(onnx.Float, rows+more, 2)})
+		return err
+	}
+	if err := run(context.Background(), 3, 1); err == nil || !strings.Contains(err.Error(), "scanned input 1 has 4 slices, the first 3") {
+		t.Errorf("error %v", err)
+	}
+	if err := run(context.Background(), 1000, 0); err == nil || !strings.Contains(err.Error(), "take more than the limit") {
+		t.Errorf("error %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := run(ctx, 3, 0); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+}
+
 // Case 18: batches of another size than the declared one.
 func TestBatch(t *testing.T) {
 	reshape := func(n int, to ...int64) *onnx.Model {

@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
@@ -85,7 +86,7 @@ func (o loop) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 			*t = *args[2+i].Clone()
 			t.Name = ""
 		default:
-			s, err := stack(scans[i-o.states])
+			s, err := stack(rt, scans[i-o.states], scanAxis{})
 			if err != nil {
 				return fmt.Errorf("scan output %d: %w", i-o.states, err)
 			}
@@ -101,25 +102,39 @@ func scanBytes(t *onnx.Tensor) int {
 	return header + len(t.Raw) + 16*len(t.Strings)
 }
 
-// stack joins equal tensors along a new first dimension.
-func stack(parts []*onnx.Tensor) (*onnx.Tensor, error) {
+// scanAxis is the axis that a tensor is cut or put together along, and whether that goes from its end to its beginning.
+type scanAxis struct {
+	axis    int
+	reverse bool
+}
+
+// stack joins equal tensors along a new dimension.
+func stack(rt *Runtime, parts []*onnx.Tensor, along scanAxis) (*onnx.Tensor, error) {
 	if len(parts) == 0 {
 		return onnx.New(onnx.Float, 0), nil
 	}
 	first := parts[0]
-	shape := append([]int{len(parts)}, first.Shape...)
+	if err := movable(first.Type); err != nil {
+		return nil, err
+	}
+	axis, err := normAxis(along.axis, len(first.Shape)+1)
+	if err != nil {
+		return nil, err
+	}
+	shape := slices.Insert(slices.Clone(first.Shape), axis, len(parts))
 	if err := checkSize(shape); err != nil {
 		return nil, err
 	}
 	t := onnx.New(first.Type, shape...)
+	outer, inner := prod(first.Shape[:axis]), prod(first.Shape[axis:])
 	for i, p := range parts {
 		if p.Type != first.Type || !sameShape(p.Shape, first.Shape) {
 			return nil, fmt.Errorf("iteration %d gave %v%v, the first %v%v", i, p.Type, p.Shape, first.Type, first.Shape)
 		}
-		copy(t.Raw[i*len(first.Raw):], p.Raw)
-		if t.Type == onnx.String {
-			copy(t.Strings[i*first.Len():], p.Strings)
+		if along.reverse {
+			i = len(parts) - 1 - i
 		}
+		copyStrided(rt, []int{outer, inner}, t, i*inner, []int{len(parts) * inner, 1}, p, 0, []int{inner, 1})
 	}
 	return t, nil
 }
