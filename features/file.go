@@ -1,8 +1,10 @@
 package features
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -67,7 +69,7 @@ func Create(path string, classes []string) (*File, error) {
 	case ".parquet":
 		f.enc = newParquet(tmp, classes)
 	default:
-		s, err := newSpooled(filepath.Dir(path), tmp, ext, classes)
+		s, err := newSpooled(path, tmp, ext, classes)
 		if err != nil {
 			tmp.Close()
 			return nil, err
@@ -107,6 +109,9 @@ func (f *File) Write(b *Batch) error {
 func (f *File) wrap(err error) error {
 	if err == nil || f.path == "" {
 		return err
+	}
+	if p := (*fs.PathError)(nil); errors.As(err, &p) && p.Path == f.path {
+		return p // it names the file itself
 	}
 	return fmt.Errorf("%s: %w", f.path, err)
 }

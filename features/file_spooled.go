@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 
+	"github.com/onnxcnn/onnxcnn/internal/atomicfile"
 	"github.com/onnxcnn/onnxcnn/internal/npz"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
@@ -20,7 +20,7 @@ type spooled struct {
 	ext     string
 	classes []string
 
-	spool *os.File
+	spool *atomicfile.Scratch
 	buf   *bufio.Writer
 	bytes int64
 
@@ -31,14 +31,11 @@ type spooled struct {
 	many   bool // some image has more than one view
 }
 
-func newSpooled(dir string, out io.Writer, ext string, classes []string) (*spooled, error) {
-	// Beside the target, because a system's folder for temporary files is often small or in memory.
-	spool, err := os.CreateTemp(dir, ".features-*.tmp")
+func newSpooled(path string, out io.Writer, ext string, classes []string) (*spooled, error) {
+	spool, err := atomicfile.NewScratch(path)
 	if err != nil {
 		return nil, err
 	}
-	// Where the system allows it the file has no name from here on and goes with the process, however that ends.
-	os.Remove(spool.Name())
 	return &spooled{out: out, ext: ext, classes: classes, spool: spool, buf: bufio.NewWriterSize(spool, 1<<18)}, nil
 }
 
@@ -69,9 +66,6 @@ func (s *spooled) end() error {
 	if err := s.buf.Flush(); err != nil {
 		return err
 	}
-	if _, err := s.spool.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
 	w := bufio.NewWriterSize(s.out, 1<<18)
 	var err error
 	switch s.ext {
@@ -88,17 +82,14 @@ func (s *spooled) end() error {
 	return w.Flush()
 }
 
-func (s *spooled) release() {
-	s.spool.Close()
-	os.Remove(s.spool.Name())
-}
+func (s *spooled) release() { s.spool.Close() }
 
 // npy writes the features as one array.
 func (s *spooled) npy(w io.Writer) error {
 	if err := npz.WriteHeader(w, "<f4", append([]int{len(s.paths)}, s.shape...)); err != nil {
 		return err
 	}
-	_, err := io.Copy(w, s.spool)
+	_, err := io.Copy(w, s.spool.Reader(s.bytes))
 	return err
 }
 
@@ -186,6 +177,6 @@ func (s *spooled) safetensors(w io.Writer) error {
 			return err
 		}
 	}
-	_, err = io.Copy(w, s.spool)
+	_, err = io.Copy(w, s.spool.Reader(s.bytes))
 	return err
 }

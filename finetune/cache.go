@@ -2,8 +2,9 @@ package finetune
 
 import (
 	"fmt"
-	"os"
+	"path/filepath"
 
+	"github.com/onnxcnn/onnxcnn/internal/atomicfile"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -13,7 +14,8 @@ type cache struct {
 	sizes []int // numbers of each value of the cut, for one image
 	row   int   // numbers of all
 	mem   []float32
-	file  *os.File
+	file  *atomicfile.Scratch
+	size  int64 // bytes of all images
 }
 
 // newCache makes room for n images. shapes are those of the cut's values for one image, with the batch.
@@ -24,16 +26,16 @@ func newCache(cut []string, shapes map[string][]int, n, limit int, dir string) (
 		c.sizes = append(c.sizes, size)
 		c.row += size
 	}
-	if c.row*4*n <= limit {
+	c.size = 4 * int64(c.row) * int64(n)
+	if c.size <= int64(limit) {
 		c.mem = make([]float32, c.row*n)
 		return c, nil
 	}
-	f, err := os.CreateTemp(dir, ".activations-*.tmp")
+	// Its errors are those of a file that is never seen: its name tells the folder, and what it is for.
+	f, err := atomicfile.NewScratch(filepath.Join(dir, "activations"))
 	if err != nil {
-		return nil, err
+		return nil, &CacheError{c.size, err}
 	}
-	// Where the system lets an open file lose its name, nothing is left of it even if the process is killed.
-	os.Remove(f.Name())
 	c.file = f
 	return c, nil
 }
@@ -50,7 +52,6 @@ func (c *cache) memory() int {
 func (c *cache) close() {
 	if c != nil && c.file != nil {
 		c.file.Close()
-		os.Remove(c.file.Name())
 	}
 }
 
@@ -62,7 +63,7 @@ func (c *cache) put(i int, values []*onnx.Tensor, k int) error {
 		if c.file == nil {
 			copy(c.mem[at:], row)
 		} else if _, err := c.file.WriteAt(onnx.Of([]int{size}, row).Raw, int64(at)*4); err != nil {
-			return fmt.Errorf("keeping activations: %w", err)
+			return &CacheError{c.size, err}
 		}
 		at += size
 	}

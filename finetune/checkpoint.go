@@ -123,9 +123,13 @@ func (r *run) saveCheckpoint() error {
 		return err
 	}
 	meta := map[string]string{"onnxcnn.progress": string(state), "onnxcnn.config": string(config)}
-	return atomicfile.Write(r.dir.path(checkpointFile), func(w io.Writer) error {
+	err = atomicfile.Write(r.dir.path(checkpointFile), func(w io.Writer) error {
 		return safetensors.SerializeToWriter(views, meta, w)
 	})
+	if err == nil {
+		r.saved = len(r.history)
+	}
+	return err
 }
 
 // CheckpointError says why a run cannot go on from a checkpoint.
@@ -258,7 +262,7 @@ func (r *run) restore(c *checkpoint) error {
 		v, _ := c.tensors.Tensor(name)
 		copy(onnx.Of([]int{len(into)}, into).Raw, v.Data())
 	})
-	r.history, r.said = c.progress.History, c.said
+	r.history, r.said, r.saved = c.progress.History, c.said, len(c.progress.History)
 	r.trainer.opt.steps = c.progress.Steps
 	r.schedule.best, r.schedule.bad, r.schedule.scale = c.best, c.progress.PlateauBad, c.progress.PlateauScale
 	return nil

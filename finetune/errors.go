@@ -28,7 +28,8 @@ func (e *DivergedError) Error() string {
 // Unwrap returns what is not finite.
 func (e *DivergedError) Unwrap() error { return e.Err }
 
-// InterruptedError says how far a run came whose context ended.
+// InterruptedError says how far a run came whose context ended, or that met a file which could not be written or read any
+// more after an epoch: the disk is full, say, or the folder is closed. The folder has what is whole; Err names the file.
 type InterruptedError struct {
 	Dir   string // the run folder
 	Saved int    // whole epochs in its checkpoint, 0 for none
@@ -42,5 +43,19 @@ func (e *InterruptedError) Error() string {
 	return fmt.Sprintf("interrupted: %s has everything up to epoch %d: %v", e.Dir, e.Saved, e.Err)
 }
 
-// Unwrap returns the context's error.
+// Unwrap returns the context's error, or that of the file.
 func (e *InterruptedError) Unwrap() error { return e.Err }
+
+// CacheError says that there is no place to keep activations in. Options.Cache "off" does without: they are computed in
+// every epoch.
+type CacheError struct {
+	Bytes int64 // that all of them take
+	Err   error
+}
+
+func (e *CacheError) Error() string {
+	return fmt.Sprintf("keeping %d MB of activations: %v", (e.Bytes+1e6-1)/1e6, e.Err)
+}
+
+// Unwrap returns the reason.
+func (e *CacheError) Unwrap() error { return e.Err }

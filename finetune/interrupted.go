@@ -16,8 +16,14 @@ import (
 // that of the best epoch so far.
 const startFile = "start.onnx"
 
-// saveStart writes the network before training.
-func (r *run) saveStart() error {
+// saveStart writes the network before training. A run that goes on from a checkpoint has it already, and may have no room
+// for another.
+func (r *run) saveStart(resumed bool) error {
+	if resumed {
+		if _, err := os.Stat(r.dir.path(startFile)); err == nil {
+			return nil
+		}
+	}
 	m, err := r.trainer.Export(r.data.Classes, &r.recipe)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -51,6 +52,7 @@ type run struct {
 	phase   int     // that goes on, an index into o.phases()
 	values  weights // what earlier phases have changed, as it is in the best epoch so far
 	history []Epoch
+	saved   int     // whole epochs in the checkpoint
 	best    weights // of the present phase's, as they are in the best epoch so far
 	probe   *probe  // of the present phase; nil until it is needed
 	said    *samples
@@ -68,7 +70,7 @@ type part struct {
 // Run trains a network on images and writes the run folder. The model must stay open until it returns.
 //
 // When ctx ends, so does the run, at once, with an [InterruptedError]: the folder's checkpoint is that of the last whole
-// epoch, and a run with Options.Resume goes on from there, to the same bits.
+// epoch, and a run with Options.Resume goes on from there, to the same bits. So does one that could not write to its folder.
 //
 // With [Options.Phases] other layers are trained in each phase. A phase begins with the weights of the best epoch so far,
 // and with optimiser, schedule, warm-up and patience anew; patience ends a phase, and the next one begins.
@@ -79,8 +81,9 @@ func Run(ctx context.Context, m *onnx.Model, data *Data, dir string, o Options) 
 	r := &run{o: o, dir: folder(dir), base: m, data: data, values: weights{}, budget: budget{start: time.Now(), limit: o.Time}}
 	defer r.close()
 	res, err := r.run(ctx)
-	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		return nil, &InterruptedError{Dir: dir, Saved: len(r.history), Err: err}
+	ended := ctx.Err() != nil && errors.Is(err, ctx.Err())
+	if ended || r.saved > 0 && errors.As(err, new(*fs.PathError)) {
+		return nil, &InterruptedError{Dir: dir, Saved: r.saved, Err: err}
 	}
 	return res, err
 }
@@ -120,7 +123,7 @@ func (r *run) run(ctx context.Context) (*Result, error) {
 		}
 	}
 	if r.head == nil { // before the folder says that a run goes on there: it could be killed at once
-		if err := r.saveStart(); err != nil {
+		if err := r.saveStart(saved != nil); err != nil {
 			return nil, err
 		}
 	}
@@ -345,10 +348,13 @@ func (r *run) write(ctx context.Context, m *onnx.Model, end ending, logits cutLo
 	if err := r.evaluate(ctx, res); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(r.dir.writeHistory(r.history), r.dir.writeCurves(r.history), r.dir.writeJSON("run.json", r.report(res)), r.dir.removeStart()); err != nil {
+	if err := errors.Join(r.dir.writeHistory(r.history), r.dir.writeCurves(r.history)); err != nil {
+		return nil, err // and run.json does not say that it is finished
+	}
+	if err := r.dir.writeJSON("run.json", r.report(res)); err != nil {
 		return nil, err
 	}
-	return res, nil
+	return res, r.dir.removeStart()
 }
 
 // report is what run.json holds.

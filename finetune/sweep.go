@@ -22,11 +22,13 @@ import (
 type actStore struct {
 	store *actcache.Store // nil: nothing is kept over runs
 	base  [32]byte        // digest of all but the image and the batch
+	warn  func(string)    // may be nil
+	full  atomic.Bool     // an entry could not be written: no more are
 }
 
 // openActivations opens the cache of earlier runs. Without one the run goes on, and computes everything.
 func (r *run) openActivations() (*actStore, error) {
-	a := &actStore{}
+	a := &actStore{warn: r.o.Warn}
 	if r.o.Cache != "auto" || r.trainer.prefix == nil {
 		return a, nil
 	}
@@ -51,10 +53,17 @@ func (r *run) openActivations() (*actStore, error) {
 	if err == nil {
 		a.store, err = actcache.Open(dir, r.o.CacheDisk)
 	}
-	if err != nil && r.o.Warn != nil {
-		r.o.Warn(fmt.Sprintf("activations are not kept for later runs: %v", err))
+	if err != nil {
+		a.stop(err)
 	}
 	return a, nil
+}
+
+// stop lets no more be kept.
+func (a *actStore) stop(why error) {
+	if !a.full.Swap(true) && a.warn != nil {
+		a.warn(fmt.Sprintf("activations are not kept for later runs: %v", why))
+	}
 }
 
 func (a *actStore) close() error {
@@ -148,10 +157,10 @@ func (a *actStore) load(ctx context.Context, l *loader, n *Network, keys []actca
 	return values, !missing.Load() && ctx.Err() == nil
 }
 
-// save keeps the values of those images of a batch that could be read. An entry that cannot be written is one that the next
-// run computes again.
+// save keeps the values of those images of a batch that could be read. Where one cannot be written it gives up: the next
+// run computes them again.
 func (a *actStore) save(ctx context.Context, l *loader, keys []actcache.Key, errs []error, values []*onnx.Tensor) {
-	if keys == nil {
+	if keys == nil || a.full.Load() {
 		return
 	}
 	l.spread(ctx, len(keys), func(k int) {
@@ -163,7 +172,9 @@ func (a *actStore) save(ctx context.Context, l *loader, keys []actcache.Key, err
 			size := len(t.Raw) / len(keys)
 			buf = append(buf, t.Raw[k*size:(k+1)*size]...)
 		}
-		_ = a.store.Put(keys[k], buf)
+		if err := a.store.Put(keys[k], buf); err != nil {
+			a.stop(err)
+		}
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -52,7 +53,11 @@ func (m *Model) write(w io.Writer, external map[*Tensor]placement, limit int64) 
 // from. A link of that name is replaced, not followed. With external data there is a second file, NAME.onnx.data; at no moment is there a model without its data.
 // (Where that name is taken, and the file system knows no hard links, the second file keeps a number behind the name.)
 func (m *Model) Save(path string, o SaveOptions) error {
-	if err := m.save(path, o); err != nil {
+	err := m.save(path, o)
+	if errors.As(err, new(*fs.PathError)) {
+		return err // it names the file, which may be that of the data
+	}
+	if err != nil {
 		return fmt.Errorf("save %s: %w", path, err)
 	}
 	return nil

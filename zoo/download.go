@@ -44,15 +44,45 @@ type permanent struct{ error }
 
 func (p permanent) Unwrap() error { return p.error }
 
+// PartialError says that a part of a file has arrived before the download ended. The next one goes on from there.
+type PartialError struct {
+	File  string // that has the part
+	Bytes int64
+	Err   error // why it ended
+}
+
+func (e *PartialError) Error() string { return e.Err.Error() }
+
+// Unwrap returns why the download ended.
+func (e *PartialError) Unwrap() error { return e.Err }
+
 // run fetches the file. After an error, what has arrived stays for the next time.
 func (d *download) run(ctx context.Context) error {
 	err := d.persist(ctx)
-	if err != nil {
-		if info, statErr := os.Stat(d.path + ".part"); statErr == nil && info.Size() == 0 {
-			_ = os.Remove(d.path + ".part") // nothing has arrived
+	if err == nil {
+		return nil
+	}
+	part := d.path + ".part"
+	info, statErr := os.Stat(part)
+	switch {
+	case statErr != nil:
+	case info.Size() == 0:
+		_ = os.Remove(part) // nothing has arrived
+	default:
+		if v, e := readVersion(part); e == nil && v.Validator != "" {
+			return &PartialError{part, info.Size(), err}
 		}
 	}
 	return err
+}
+
+// readVersion reads what lies beside a part.
+func readVersion(part string) (v version, err error) {
+	text, err := os.ReadFile(part + ".json")
+	if err == nil {
+		err = json.Unmarshal(text, &v)
+	}
+	return v, err
 }
 
 // persist makes attempts until one succeeds, or too many have brought nothing.
@@ -159,15 +189,11 @@ func (d *download) attempt(ctx context.Context) (int64, error) {
 
 // resumable returns how much of the file is there, and of which version. What cannot be gone on with is thrown away.
 func (d *download) resumable(part *os.File) (int64, version, error) {
-	var v version
 	info, err := part.Stat()
 	if err != nil {
-		return 0, v, err
+		return 0, version{}, err
 	}
-	text, err := os.ReadFile(part.Name() + ".json")
-	if err == nil {
-		err = json.Unmarshal(text, &v)
-	}
+	v, err := readVersion(part.Name())
 	if err != nil || v.URL != d.url || v.Validator == "" || v.Total >= 0 && info.Size() > v.Total {
 		return 0, version{Total: -1}, part.Truncate(0)
 	}

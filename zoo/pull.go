@@ -87,7 +87,8 @@ const stallTime = time.Minute
 
 // Pull fetches pretrained weights, checks them, and puts the network into the cache as an ONNX file with its recipe and
 // labels. A download that was cut goes on where it ended. Two pulls of one network at the same time do the work once.
-// Errors are an [*UnknownNameError], an [*OfflineError], a [*ChecksumError], or others that name file or address.
+// Errors are an [*UnknownNameError], an [*OfflineError], a [*ChecksumError], or others that name file or address; a
+// [*PartialError] is around the reason where a part of the file has arrived.
 func Pull(ctx context.Context, name string, o PullOptions) (Pulled, error) {
 	p, ok := LookupPretrained(name)
 	if !ok {

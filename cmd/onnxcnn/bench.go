@@ -200,7 +200,7 @@ type (
 const settle = 100 * time.Millisecond
 
 // compare measures all providers at one batch size, taking turns.
-func compare(c *cli.Context, path string, batch int, providers []string) ([]benchResult, error) {
+func compare(c *cli.Context, path string, batch int, providers []string) (all []benchResult, err error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -212,6 +212,9 @@ func compare(c *cli.Context, path string, batch int, providers []string) ([]benc
 		cancel() // ends those that still run
 		for _, w := range workers {
 			_ = w.cmd.Wait()
+		}
+		if err != nil && c.Context.Err() != nil {
+			err = c.Context.Err() // which is why they ended
 		}
 	}()
 	for _, p := range providers {
@@ -254,7 +257,6 @@ func compare(c *cli.Context, path string, batch int, providers []string) ([]benc
 			w.times = append(w.times, t)
 		}
 	}
-	var all []benchResult
 	for i, w := range workers {
 		if err := w.in.Close(); err != nil {
 			return nil, err

@@ -145,6 +145,9 @@ func convertModel(c *cli.Context) error {
 			return err
 		}
 	}
+	if err := c.Context.Err(); err != nil {
+		return err // most of the above cannot be stopped
+	}
 	if isWeightsName(out) {
 		err = convert.SaveWeights(out, m)
 	} else {

@@ -95,6 +95,9 @@ func runFinetune(c *cli.Context, m *onnx.Model, data *finetune.Data, dir string,
 		found, err := finetune.FindLR(c.Context, m, data, dir, o, finetune.LRFinder{})
 		show.bar.clear()
 		if err != nil {
+			if c.Context.Err() != nil {
+				return err // it has no epochs to go on behind
+			}
 			return finetuneHint(c.Context, err)
 		}
 		return show.found(found)
@@ -112,8 +115,13 @@ func finetuneHint(ctx context.Context, err error) error {
 	var empty *finetune.EmptySelectionError
 	var check *finetune.CheckpointError
 	var stopped *finetune.InterruptedError
+	var cache *finetune.CacheError
 	var wrong *finetune.NotFiniteError
 	switch {
+	case errors.As(err, &cache):
+		return withHint(err, "make room there, or let them be computed in every epoch by --cache off")
+	case errors.As(err, &stopped) && stopped.Saved > 0 && ctx.Err() == nil:
+		return withHint(err, "when that is put right, the same command with --resume goes on behind epoch %d, to the same result as without interruption", stopped.Saved)
 	case errors.As(err, &stopped) && stopped.Saved > 0:
 		return withHint(err, "the same command with --resume goes on behind epoch %d, to the same result as without interruption; \"onnxcnn export\" takes the best epoch so far", stopped.Saved)
 	case ctx.Err() != nil:

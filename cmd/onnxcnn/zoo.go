@@ -265,6 +265,7 @@ func pullZoo(c *cli.Context) error {
 	}
 	var offline *zoo.OfflineError
 	var sum *zoo.ChecksumError
+	var part *zoo.PartialError
 	switch {
 	case errors.As(err, new(*zoo.UnknownNameError)):
 		return unknownNetwork(name)
@@ -274,6 +275,8 @@ func pullZoo(c *cli.Context) error {
 		return withHint(err, "the file is to be that of %s", pulled.Pretrained.URL)
 	case err != nil && c.String("from") != "":
 		return missingFile(c.String("from"), err)
+	case errors.As(err, &part):
+		return withHint(err, "%s bytes have arrived and are kept: the same command goes on from there", thousands(int(part.Bytes)))
 	case err != nil:
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/onnxcnn/onnxcnn/internal/atomicfile"
@@ -28,8 +29,11 @@ const (
 // Page returns the name of the page in a report's folder.
 func Page(dir string) string { return filepath.Join(dir, pageFile) }
 
+// reportFiles are all of them.
+var reportFiles = []string{pageFile, reportFile, predictionsFile, confusionFile, rocFile, calibrationFile, recallFile}
+
 // CheckFolder returns an error if a report should not be written to that folder: because it is none, or because it
-// has files in it that are no report.
+// has files in it that are no report. A report whose writing was cut short is one.
 func CheckFolder(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -39,10 +43,12 @@ func CheckFolder(dir string) error {
 		return err
 	}
 	have := map[string]bool{}
+	others := false
 	for _, e := range entries {
 		have[e.Name()] = true
+		others = others || !slices.ContainsFunc(reportFiles, func(f string) bool { return e.Name() == f || atomicfile.IsTemporary(e.Name(), f) })
 	}
-	if len(have) > 0 && !(have[pageFile] && have[reportFile]) {
+	if others && !(have[pageFile] && have[reportFile]) {
 		return fmt.Errorf("%s has files in it that are not a report: choose a new folder", dir)
 	}
 	return nil
@@ -74,6 +80,11 @@ func writeFolder(dir string, files []folderFile) error {
 	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
+	}
+	for _, f := range reportFiles {
+		if err := atomicfile.Clean(filepath.Join(dir, f)); err != nil {
+			return err
+		}
 	}
 	for _, f := range files {
 		// Whole before the file is opened: the charts are made in memory anyway.

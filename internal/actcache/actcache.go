@@ -120,13 +120,16 @@ func (s *Store) Put(k Key, data []byte) error {
 		return err
 	}
 	_, err = f.Write(packed)
-	if err = errors.Join(err, f.Close()); err == nil {
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
+		os.Remove(f.Name())
 	}
-	return nil
+	return err
 }
 
 // Files that are being written, and are not after that long, were left behind by a process that was killed.

@@ -13,11 +13,13 @@ import (
 	"strings"
 )
 
-// File is a file that is being written. It does not exist under its name before Commit.
+// File is a file that is being written. It does not exist under its name before Commit. Errors are those of that name: the
+// temporary one means nothing to the user.
 type File struct {
-	*os.File
-	path string // "" for devices and pipes, which are written to as they are
-	done bool
+	f      *os.File
+	path   string
+	direct bool // a device or a pipe, which is written to as it is
+	done   bool
 }
 
 // Create starts a file. A link of that name is replaced, not followed. Devices and pipes, which cannot be replaced, are
@@ -32,7 +34,7 @@ func Create(path string) (*File, error) {
 			if err != nil {
 				return nil, err
 			}
-			return &File{File: f}, nil
+			return &File{f: f, path: path, direct: true}, nil
 		}
 	}
 	dir, base := filepath.Split(path)
@@ -44,14 +46,36 @@ func Create(path string) (*File, error) {
 			continue
 		}
 		if err != nil {
-			var p *os.PathError
-			if errors.As(err, &p) {
-				p.Path = path // the temporary name means nothing to the user
-			}
-			return nil, err
+			return nil, named(err, path)
 		}
-		return &File{File: f, path: path}, nil
+		return &File{f: f, path: path}, nil
 	}
+}
+
+// named returns what went wrong with a temporary file as an error of the path that it stands for.
+func named(err error, path string) error {
+	var p *os.PathError
+	if errors.As(err, &p) {
+		return &os.PathError{Op: p.Op, Path: path, Err: p.Err}
+	}
+	var l *os.LinkError
+	if errors.As(err, &l) {
+		return &os.PathError{Op: l.Op, Path: path, Err: l.Err}
+	}
+	return err
+}
+
+// Write appends to the file.
+func (f *File) Write(p []byte) (int, error) {
+	n, err := f.f.Write(p)
+	return n, named(err, f.path)
+}
+
+// IsTemporary reports whether a file of that name is what a killed writer of base, in the same folder, leaves behind.
+func IsTemporary(name, base string) bool {
+	number, before := strings.CutPrefix(name, "."+base+".")
+	number, behind := strings.CutSuffix(number, ".tmp")
+	return before && behind && len(number) == 8
 }
 
 // Clean removes temporary files that writers of path left behind which were killed. Nobody may be writing it now.
@@ -62,11 +86,7 @@ func Clean(path string) error {
 		return err
 	}
 	for _, e := range entries {
-		middle, ok := strings.CutPrefix(e.Name(), "."+base+".")
-		if !ok {
-			continue
-		}
-		if number, ok := strings.CutSuffix(middle, ".tmp"); ok && len(number) == 8 && e.Type().IsRegular() {
+		if IsTemporary(e.Name(), base) && e.Type().IsRegular() {
 			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
 				return err
 			}
@@ -81,19 +101,19 @@ func (f *File) Commit() error {
 		return errors.New("atomicfile: committed or closed before")
 	}
 	f.done = true
-	if f.path == "" {
-		return f.File.Close()
+	if f.direct {
+		return f.f.Close()
 	}
-	err := f.Sync()
-	if e := f.File.Close(); err == nil {
+	err := f.f.Sync()
+	if e := f.f.Close(); err == nil {
 		err = e
 	}
 	if err == nil {
-		err = os.Rename(f.Name(), f.path)
+		err = os.Rename(f.f.Name(), f.path)
 	}
 	if err != nil {
-		os.Remove(f.Name())
-		return err
+		os.Remove(f.f.Name())
+		return named(err, f.path)
 	}
 	syncDir(filepath.Dir(f.path))
 	return nil
@@ -114,14 +134,15 @@ func (f *File) Close() error {
 		return nil
 	}
 	f.done = true
-	err := f.File.Close()
-	if f.path != "" {
-		os.Remove(f.Name())
+	err := f.f.Close()
+	if !f.direct {
+		os.Remove(f.f.Name())
 	}
-	return err
+	return named(err, f.path)
 }
 
-// Write creates a file with what write writes (buffered). If it returns an error, there is no new file.
+// Write creates a file with what write writes (buffered). If it returns an error, there is no new file; one of writing is
+// an [os.PathError] of path.
 func Write(path string, write func(w io.Writer) error) error {
 	f, err := Create(path)
 	if err != nil {
@@ -133,10 +154,7 @@ func Write(path string, write func(w io.Writer) error) error {
 		return err
 	}
 	if err := b.Flush(); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return err
 	}
-	if err := f.Commit(); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return nil
+	return f.Commit()
 }

@@ -27,8 +27,9 @@ type Scalar struct {
 
 // Writer appends to one file.
 type Writer struct {
-	f   *os.File
-	now func() time.Time
+	f    *os.File
+	size int64 // of the records that are whole
+	now  func() time.Time
 }
 
 // Create starts a new file in a folder. TensorBoard takes the files of a folder together, and drops what earlier ones say
@@ -110,8 +111,13 @@ func (w *Writer) write(data []byte) error {
 	b = binary.LittleEndian.AppendUint32(b, masked(b))
 	b = append(b, data...)
 	b = binary.LittleEndian.AppendUint32(b, masked(data))
-	_, err := w.f.Write(b)
-	return err
+	n, err := w.f.Write(b)
+	if err != nil {
+		_ = w.f.Truncate(w.size) // readers stop at a part of a record
+		return err
+	}
+	w.size += int64(n)
+	return nil
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
