@@ -127,10 +127,14 @@ func Open(m *onnx.Model, o Options) (Session, error) {
 		name = "native"
 	}
 	mu.Lock()
-	open := openers[name]
+	open, ort := openers[name], openers["ort"]
 	mu.Unlock()
 	if open == nil {
-		return nil, &ProviderError{fmt.Errorf("there is no provider %q in this program (providers: %s)", name, strings.Join(Providers(), ", "))}
+		err := fmt.Errorf("there is no provider %q in this program (providers: %s)", name, strings.Join(Providers(), ", "))
+		if ort != nil {
+			err = fmt.Errorf("%w; what ONNX Runtime computes on follows a colon, as in ort:cuda,fallback=cpu", err)
+		}
+		return nil, &ProviderError{err}
 	}
 	o.Provider = rest
 	s, err := open(m, o)

@@ -13,7 +13,7 @@ const LibraryEnv = "ONNXCNN_ORT_LIB"
 // it, from where packages put it, or the name that the system's loader looks for.
 func libraryPath() string {
 	if p := os.Getenv(LibraryEnv); p != "" {
-		return p
+		return given(p)
 	}
 	for _, p := range usualPlaces() {
 		if info, err := os.Stat(p); err == nil && info.Mode().IsRegular() {
@@ -21,6 +21,27 @@ func libraryPath() string {
 		}
 	}
 	return libraryNames()[0]
+}
+
+// given returns the file that a path from outside means: the library in it, if it is a folder, and otherwise the file in
+// the working folder, if there is one of this name (the system's loader would look for it elsewhere).
+func given(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return path
+	}
+	if info.IsDir() {
+		for _, n := range libraryNames() {
+			if _, err := os.Stat(filepath.Join(path, n)); err == nil {
+				path = filepath.Join(path, n)
+				break
+			}
+		}
+	}
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
 }
 
 // libraryNames returns the names that the library has on this system.

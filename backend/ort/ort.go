@@ -42,13 +42,14 @@ func load() error {
 
 // explainLoad says what to do about a library that cannot be loaded.
 func explainLoad(path string, err error) error {
-	why := strings.Join(strings.Fields(err.Error()), " ")
+	why := plain(err).Error()
 	switch {
 	case strings.Contains(why, "setting ORT API base"):
 		return fmt.Errorf("ONNX Runtime's library %s is older than version 1.24: install a newer one (scripts/get_ort.sh does), or set %s to its path", path, LibraryEnv)
 	case strings.Contains(why, "looking up OrtGetApiBase"):
 		return fmt.Errorf("%s is not ONNX Runtime's library: set %s to the path of libonnxruntime, version 1.24 or newer", path, LibraryEnv)
 	}
+	why = strings.TrimPrefix(why, path+": ")
 	return fmt.Errorf("ONNX Runtime's library %s cannot be loaded (%s): install it (scripts/get_ort.sh does), or set %s to the path of version 1.24 or newer", path, why, LibraryEnv)
 }
 
@@ -60,8 +61,14 @@ type session struct {
 	outputs []*onnx.Value
 	made    []*onnx.Value // what ONNX Runtime computes of outputs: those in half precision as float32
 
+	model  *onnx.Model // with outputs made: what the shapes of outputs are inferred from
+	unused bool        // the model takes nothing: it has an input [noInput] for the binding, which wants one
+
 	known shapes
 }
+
+// noInput names the input of a model without inputs.
+const noInput = "onnxcnn/nothing"
 
 func open(m *onnx.Model, o backend.Options) (backend.Session, error) {
 	sp, err := parseSpec(o.Provider)
@@ -79,11 +86,21 @@ func open(m *onnx.Model, o backend.Options) (backend.Session, error) {
 	s.outputs = m.Graph.Outputs
 	s.made = s.outputs
 	halves := halfOutputs(m, o)
+	if len(s.outputs) == 0 && len(o.Outputs) == 0 {
+		return nil, s.wrap(errors.New("the model has no outputs"))
+	}
 	var data []byte // nil: ONNX Runtime reads the file itself
-	if len(o.Outputs) > 0 || len(o.Shapes) > 0 || len(halves) > 0 || m.Path() == "" || !strings.HasSuffix(m.Path(), ".onnx") {
+	s.model = m
+	if len(o.Outputs) > 0 || len(o.Shapes) > 0 || len(halves) > 0 || len(s.inputs) == 0 || m.Path() == "" || !strings.HasSuffix(m.Path(), ".onnx") {
 		m = changed(m, o)
 		s.inputs = m.Graph.RequiredInputs()
 		s.outputs, s.made = single(m.Graph, halves)
+		s.model = m
+		if s.unused = len(s.inputs) == 0; s.unused {
+			c, g := *m, *m.Graph
+			g.Inputs = append(slices.Clip(g.Inputs), &onnx.Value{Name: noInput, Type: &onnx.Type{Elem: onnx.Float, HasShape: true, Shape: []onnx.Dim{{Size: 1}}}})
+			c.Graph, m = &g, &c
+		}
 		var b bytes.Buffer
 		if err := m.Write(&b); err != nil {
 			return nil, s.wrap(err)
@@ -118,12 +135,20 @@ func (s *session) start(path string, data []byte, threads int, sp spec) error {
 	if err := opts.SetInterOpNumThreads(1); err != nil {
 		return err
 	}
+	if sp.limit > 0 {
+		if err := limitMemory(opts, sp.limit); err != nil {
+			return err
+		}
+	}
 	if sp.name != "cpu" {
 		if err := executionProviders[sp.name].add(opts, sp.options); err != nil {
 			return sp.explain(err)
 		}
 	}
 	in, out := names(s.inputs), names(s.made)
+	if s.unused {
+		in = append(in, noInput)
+	}
 	if data != nil {
 		s.sess, err = ortlib.NewDynamicAdvancedSessionWithONNXData(data, in, out, opts)
 	} else {
@@ -132,7 +157,10 @@ func (s *session) start(path string, data []byte, threads int, sp spec) error {
 	if err != nil && sp.name != "cpu" && deviceError(err) {
 		return sp.explain(err)
 	}
-	return err
+	if err != nil {
+		return plain(err)
+	}
+	return nil
 }
 
 // deviceError reports whether a session could not be opened for want of what the execution provider needs, rather
@@ -199,9 +227,13 @@ func halfOutputs(m *onnx.Model, o backend.Options) map[string]onnx.DataType {
 	if !usesHalf(m.Graph) {
 		return nil
 	}
-	types, err := graph.Types(m, o.Shapes)
-	if err != nil { // of a model that it does not know, declarations alone count
-		types = map[string]onnx.DataType{}
+	types := map[string]onnx.DataType{}
+	if infos, err := graph.Infer(m, o.Shapes); err == nil { // of a model that it does not know, declarations alone count
+		for name, info := range infos {
+			if info.Type != onnx.Undefined {
+				types[name] = info.Type
+			}
+		}
 	}
 	for _, list := range [][]*onnx.Value{m.Graph.ValueInfo, m.Graph.Outputs} {
 		for _, v := range list {
@@ -332,7 +364,7 @@ func (s *session) Run(ctx context.Context, inputs map[string]*onnx.Tensor) (map[
 			return nil, fmt.Errorf("there is no input %q (inputs: %q)", name, names(s.inputs))
 		}
 	}
-	in := make([]ortlib.Value, len(s.inputs))
+	in := make([]ortlib.Value, len(s.inputs), len(s.inputs)+1)
 	defer func() { destroy(in) }()
 	for i, v := range s.inputs {
 		t := inputs[v.Name]
@@ -344,22 +376,28 @@ func (s *session) Run(ctx context.Context, inputs map[string]*onnx.Tensor) (map[
 			return nil, s.wrap(fmt.Errorf("input %q: %w", v.Name, err))
 		}
 	}
+	if s.unused {
+		nothing, err := toORT(onnx.New(onnx.Float, 1))
+		if err != nil {
+			return nil, s.wrap(err)
+		}
+		in = append(in, nothing)
+	}
 	ro, err := ortlib.NewRunOptions()
 	if err != nil {
 		return nil, s.wrap(err)
 	}
 	defer ro.Destroy()
 	stop := context.AfterFunc(ctx, func() { _ = ro.Terminate() })
-	key, shapes := s.known.of(s.inputs, s.made, inputs)
+	key, shapes := s.known.of(s.model, s.inputs, s.made, inputs)
 	out, own := prepare(shapes)
 	mine := slices.Clone(out)
 	err = s.sess.RunWithOptions(in, out, ro)
 	if err != nil && own && ctx.Err() == nil {
 		// The sizes depend on the numbers: ONNX Runtime has to say them each time.
-		s.known.forget()
 		destroy(mine)
-		mine = nil
-		out = make([]ortlib.Value, len(s.made))
+		out, _ = prepare(s.known.forget(shapes))
+		mine = slices.Clone(out)
 		err = s.sess.RunWithOptions(in, out, ro)
 	}
 	if cancelled := !stop(); cancelled || err != nil {
@@ -368,7 +406,7 @@ func (s *session) Run(ctx context.Context, inputs map[string]*onnx.Tensor) (map[
 		if cancelled {
 			return nil, ctx.Err()
 		}
-		return nil, s.wrap(err)
+		return nil, s.wrap(plain(err))
 	}
 	defer destroy(out)
 	all := make([]*onnx.Tensor, len(out))
@@ -429,6 +467,9 @@ func toORT(t *onnx.Tensor) (ortlib.Value, error) {
 }
 
 func scalar(t *onnx.Tensor) (ortlib.Value, error) {
+	if len(t.Raw) != t.Type.Bytes(1) {
+		return nil, fmt.Errorf("a scalar of type %v has %d bytes", t.Type, len(t.Raw))
+	}
 	switch t.Type {
 	case onnx.Float:
 		return ortlib.NewScalar(onnx.Data[float32](t)[0])
@@ -438,19 +479,27 @@ func scalar(t *onnx.Tensor) (ortlib.Value, error) {
 		return ortlib.NewScalar(onnx.Data[int64](t)[0])
 	case onnx.Int32:
 		return ortlib.NewScalar(onnx.Data[int32](t)[0])
-	case onnx.Bool:
-		return ortlib.NewScalar(onnx.Data[bool](t)[0])
-	case onnx.Uint8:
-		return ortlib.NewScalar(onnx.Data[uint8](t)[0])
+	case onnx.Int16:
+		return ortlib.NewScalar(onnx.Data[int16](t)[0])
 	case onnx.Int8:
 		return ortlib.NewScalar(onnx.Data[int8](t)[0])
+	case onnx.Uint64:
+		return ortlib.NewScalar(onnx.Data[uint64](t)[0])
+	case onnx.Uint32:
+		return ortlib.NewScalar(onnx.Data[uint32](t)[0])
+	case onnx.Uint16:
+		return ortlib.NewScalar(onnx.Data[uint16](t)[0])
+	case onnx.Uint8:
+		return ortlib.NewScalar(onnx.Data[uint8](t)[0])
+	case onnx.Bool:
+		return ortlib.NewScalar(onnx.Data[bool](t)[0])
 	}
 	return nil, fmt.Errorf("a scalar of type %v cannot be given to ONNX Runtime here", t.Type)
 }
 
 // fromORT takes a tensor over. The binding has already copied what ONNX Runtime allocated into memory of Go's.
 func fromORT(v ortlib.Value) (*onnx.Tensor, error) {
-	shape := make([]int, 0, len(v.GetShape()))
+	shape := make([]int, 0, len(v.GetShape())) // for a Scalar not its own
 	for _, d := range v.GetShape() {
 		shape = append(shape, int(d))
 	}
@@ -477,6 +526,28 @@ func fromORT(v ortlib.Value) (*onnx.Tensor, error) {
 		return onnx.Of(shape, v.GetData()), nil
 	case *ortlib.Tensor[bool]:
 		return onnx.Of(shape, v.GetData()), nil
+	case *ortlib.Scalar[float32]:
+		return onnx.Of([]int{}, []float32{v.GetData()}), nil
+	case *ortlib.Scalar[float64]:
+		return onnx.Of([]int{}, []float64{v.GetData()}), nil
+	case *ortlib.Scalar[int8]:
+		return onnx.Of([]int{}, []int8{v.GetData()}), nil
+	case *ortlib.Scalar[uint8]:
+		return onnx.Of([]int{}, []uint8{v.GetData()}), nil
+	case *ortlib.Scalar[int16]:
+		return onnx.Of([]int{}, []int16{v.GetData()}), nil
+	case *ortlib.Scalar[uint16]:
+		return onnx.Of([]int{}, []uint16{v.GetData()}), nil
+	case *ortlib.Scalar[int32]:
+		return onnx.Of([]int{}, []int32{v.GetData()}), nil
+	case *ortlib.Scalar[uint32]:
+		return onnx.Of([]int{}, []uint32{v.GetData()}), nil
+	case *ortlib.Scalar[int64]:
+		return onnx.Of([]int{}, []int64{v.GetData()}), nil
+	case *ortlib.Scalar[uint64]:
+		return onnx.Of([]int{}, []uint64{v.GetData()}), nil
+	case *ortlib.Scalar[bool]:
+		return onnx.Of([]int{}, []bool{v.GetData()}), nil
 	case *ortlib.CustomDataTensor:
 		return &onnx.Tensor{Type: onnx.DataType(v.DataType()), Shape: shape, Raw: v.GetData()}, nil
 	case *ortlib.StringTensor:

@@ -15,6 +15,7 @@ import (
 type spec struct {
 	name     string            // "cpu" or a key of executionProviders
 	options  map[string]string // as ONNX Runtime's documentation of the execution provider names them
+	limit    int               // bytes of memory for runs on the CPU; 0: as many as there are
 	fallback bool              // to the CPU, where the execution provider cannot be had
 }
 
@@ -70,9 +71,13 @@ var executionProviders = map[string]executionProvider{
 			}
 			return o.AppendExecutionProviderDirectML(device)
 		}},
-	"qnn":     generic("QNN", "ONNX Runtime's build with Qualcomm's QNN"),
-	"webgpu":  generic("WebGPU", "ONNX Runtime's build with WebGPU"),
-	"xnnpack": generic("XNNPACK", "ONNX Runtime's build with XNNPACK"),
+	"migraphx":      generic("MIGraphX", "an AMD GPU with ROCm and ONNX Runtime's build with MIGraphX"),
+	"nvtensorrtrtx": generic("NvTensorRtRtx", "an NVIDIA RTX GPU with its driver and ONNX Runtime's build with TensorRT for RTX"),
+	"qnn":           generic("QNN", "ONNX Runtime's build with Qualcomm's QNN"),
+	"snpe":          generic("SNPE", "ONNX Runtime's build with Qualcomm's SNPE"),
+	"vitisai":       generic("VitisAI", "ONNX Runtime's build with AMD's Vitis AI"),
+	"webgpu":        generic("WebGPU", "ONNX Runtime's build with WebGPU, and a GPU with its Vulkan, Metal or Direct3D 12 driver"),
+	"xnnpack":       generic("XNNPACK", "ONNX Runtime's build with XNNPACK"),
 }
 
 // generic is an execution provider that ONNX Runtime knows by name.
@@ -103,7 +108,11 @@ func parseSpec(text string) (spec, error) {
 	name, rest, more := strings.Cut(text, ",")
 	s.name = name
 	if _, ok := executionProviders[s.name]; !ok && s.name != "cpu" {
-		return s, fmt.Errorf("provider ort has no execution provider %q (there are: %s)", name, strings.Join(specNames(), ", "))
+		err := fmt.Errorf("provider ort has no execution provider %q (there are: %s)", name, strings.Join(specNames(), ", "))
+		if _, ok := executionProviders[strings.ToLower(name)]; ok {
+			err = fmt.Errorf("%w; ort:%s is meant?", err, strings.ToLower(name))
+		}
+		return s, err
 	}
 	if !more {
 		return s, nil
@@ -117,8 +126,16 @@ func parseSpec(text string) (spec, error) {
 			s.fallback = true
 		case key == "fallback":
 			return s, fmt.Errorf("provider ort:%s: fallback=%s: there is only fallback=cpu", name, value)
+		case s.name == "cpu" && key == memLimit && s.limit == 0:
+			limit, err := bytesIn(value)
+			if err != nil {
+				return s, fmt.Errorf("provider ort:cpu: %w", err)
+			}
+			s.limit = limit
+		case s.name == "cpu" && key == memLimit:
+			return s, fmt.Errorf("provider ort:cpu: option %s is given twice", key)
 		case s.name == "cpu":
-			return s, fmt.Errorf("provider ort:cpu has no option %q", key)
+			return s, fmt.Errorf("provider ort:cpu has no option %q (there are: fallback, %s)", key, memLimit)
 		case s.options[key] != "":
 			return s, fmt.Errorf("provider ort:%s: option %s is given twice", name, key)
 		default:
@@ -141,10 +158,10 @@ func specNames() []string {
 // explain turns an execution provider's error into one line that says what to do.
 func (s spec) explain(err error) error {
 	p := executionProviders[s.name]
-	text := strings.Join(strings.Fields(err.Error()), " ")
+	text := plain(err).Error()
 	const longest = 300
-	if len(text) > longest {
-		text = text[:longest] + "..."
+	if cut := []rune(text); len(cut) > longest {
+		text = string(cut[:longest]) + "..."
 	}
 	has := func(parts ...string) bool {
 		return slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(strings.ToLower(text), p) })
@@ -155,6 +172,8 @@ func (s spec) explain(err error) error {
 		why = "this build of ONNX Runtime does not have it"
 	case has("failed to load shared library", "failed to load library", "cannot open shared object"):
 		why = "a library that it needs is missing"
+	case has("unknown provider option", "unknown option", "failed to parse provider option", "invalid value", "failed to parse"):
+		why = "an option is wrong"
 	case has("no cuda-capable device", "driver version is insufficient", "cuda failure 100", "cuda failure 35", "webgpu adapter"):
 		why = "there is no usable GPU"
 	default:

@@ -10,12 +10,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/onnxcnn/onnxcnn/backend"
+	"github.com/onnxcnn/onnxcnn/internal/op"
 	"github.com/onnxcnn/onnxcnn/internal/reftest"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
@@ -32,7 +34,12 @@ func TestParseSpec(t *testing.T) {
 		{"cuda,device_id=1", spec{name: "cuda", options: map[string]string{"device_id": "1"}}, ""},
 		{"tensorrt,device_id=1,trt_fp16_enable=1,fallback=cpu",
 			spec{name: "tensorrt", options: map[string]string{"device_id": "1", "trt_fp16_enable": "1"}, fallback: true}, ""},
-		{"abacus", spec{}, `no execution provider "abacus" (there are: cpu, coreml, cuda, directml, openvino, qnn, tensorrt, webgpu, xnnpack)`},
+		{"abacus", spec{}, `no execution provider "abacus" (there are: cpu, coreml, cuda, directml, migraphx, nvtensorrtrtx, openvino, qnn, snpe, tensorrt, vitisai, webgpu, xnnpack)`},
+		{"CUDA", spec{}, `no execution provider "CUDA" (there are: cpu, coreml, cuda, directml, migraphx, nvtensorrtrtx, openvino, qnn, snpe, tensorrt, vitisai, webgpu, xnnpack); ort:cuda is meant?`},
+		{"cpu,mem_limit=2097152", spec{name: "cpu", limit: 2 << 20}, ""},
+		{"cpu,mem_limit=1000", spec{}, "option mem_limit=1000: want a number of bytes, at least 1048576"},
+		{"cpu,mem_limit=2GB", spec{}, "option mem_limit=2GB: want a number of bytes"},
+		{"cpu,mem_limit=2097152,mem_limit=4194304", spec{}, "mem_limit is given twice"},
 		{"cuda,", spec{}, `option "" is not of the form name=value`},
 		{"cuda,device_id", spec{}, `option "device_id" is not of the form`},
 		{"cuda,=1", spec{}, `option "=1" is not of the form`},
@@ -49,7 +56,7 @@ func TestParseSpec(t *testing.T) {
 			}
 		case err != nil:
 			t.Errorf("%q: %v", tt.text, err)
-		case got.name != tt.want.name || got.fallback != tt.want.fallback || !maps.Equal(got.options, tt.want.options):
+		case got.name != tt.want.name || got.fallback != tt.want.fallback || got.limit != tt.want.limit || !maps.Equal(got.options, tt.want.options):
 			t.Errorf("%q: %+v, want %+v", tt.text, got, tt.want)
 		}
 	}
@@ -60,6 +67,7 @@ func TestExplain(t *testing.T) {
 		"CUDA execution provider is not enabled in this build.":                  "this build of ONNX Runtime does not have it",
 		"Specified provider is not supported.":                                   "this build of ONNX Runtime does not have it",
 		"Failed to load library x.so with error: libcublasLt.so.12: cannot open": "a library that it needs is missing (",
+		"Unknown provider option: \"foo\".":                                      "an option is wrong (",
 		"CUDA failure 100: no CUDA-capable device is detected":                   "there is no usable GPU",
 		"CUDA failure 35: CUDA driver version\nis insufficient":                  "there is no usable GPU",
 		"something else " + strings.Repeat("x", 1000):                            "it refused (something else xxx",
@@ -146,6 +154,48 @@ func TestDeclaresAnew(t *testing.T) {
 	}
 }
 
+func TestPlain(t *testing.T) {
+	for text, want := range map[string]string{
+		"Error running network: Non-zero status code returned while running Expand node. Name:'e' Status Message: /onnxruntime_src/onnxruntime/core/framework/bfc_arena.cc:360 void* onnxruntime::BFCArena::AllocateRawInternal(size_t, bool, onnxruntime::Stream*) Failed to allocate memory": "running Expand node. Name:'e' Status Message: Failed to allocate memory",
+		"/src/core/common/safeint.h:17 static void SafeIntExceptionHandler<onnxruntime::OnnxRuntimeException>::SafeIntOnOverflow() Integer overflow":                                                                                                                                           "Integer overflow",
+		"Exception during initialization: /src/pool_attributes.h:88 onnxruntime::PoolAttributes::PoolAttributes(const KernelInfoType&, const std::string&, int) [with KernelInfoType = onnxruntime::OpKernelInfo; std::string = std::basic_string<char>] pads[dim] was false.":                 "Exception during initialization: pads[dim] was false.",
+		"/src/webgpu_context.cc:136 onnxruntime::webgpu::WebGpuContext::Initialize(const onnxruntime::webgpu::WebGpuContextConfig&)::<lambda()> Failed to get a WebGPU adapter":                                                                                                                "Failed to get a WebGPU adapter",
+		"/src/provider_bridge_ort.cc:1988 onnxruntime::Provider& onnxruntime::ProviderLibrary::Get() [ONNXRuntimeError] : 1 : FAIL : Failed to load library /opt/libonnxruntime_providers_shared.so with error: /opt/libonnxruntime_providers_shared.so: cannot open shared object file":       "Failed to load library /opt/libonnxruntime_providers_shared.so cannot open shared object file",
+		"Platform-specific initialization failed: Error loading ONNX shared library \"/x.so\": /x.so: no such file":                                                                                                                                                                            "/x.so: no such file",
+		"two\nlines": "two lines",
+	} {
+		if got := plain(errors.New(text)).Error(); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+// What runs take together stays below the limit that the process has.
+func TestMemoryLimit(t *testing.T) {
+	t.Setenv(LibraryEnv, reftest.ORTLibrary(t))
+	s, err := backend.Open(smallNet(), backend.Options{Provider: "ort:cpu,mem_limit=1048576"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for n, want := range map[int]string{1: "", 10000: "smaller than requested"} {
+		_, err := s.Run(context.Background(), map[string]*onnx.Tensor{"x": onnx.New(onnx.Float, n, 3, 6, 6)})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("batch %d: %v", n, err)
+		}
+	}
+	again, err := backend.Open(smallNet(), backend.Options{Provider: "ort:cpu,mem_limit=1048576"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := backend.Open(smallNet(), backend.Options{Provider: "ort:cpu,mem_limit=2097152"}); err == nil || !strings.Contains(err.Error(), "has a limit already, of 1048576 bytes") {
+		t.Error(err)
+	}
+}
+
 // TestCUDA needs a GPU, and a build of ONNX Runtime for it in ONNXCNN_ORT_LIB.
 func TestCUDA(t *testing.T) {
 	if _, err := os.Stat("/dev/nvidia0"); err != nil {
@@ -176,6 +226,86 @@ func TestCUDA(t *testing.T) {
 				t.Fatalf("y[%d] is %v, on the CPU %v", i, got["y"].Float32s()[i], w)
 			}
 		}
+	}
+}
+
+// What a model declares of its outputs is no reason to allocate, and outputs of any rank come back, with inputs and without.
+func TestOutputs(t *testing.T) {
+	t.Setenv(LibraryEnv, reftest.ORTLibrary(t))
+	value := func(name string, elem onnx.DataType, dims ...int) *onnx.Value {
+		typ := &onnx.Type{Elem: elem, HasShape: true}
+		for _, d := range dims {
+			typ.Shape = append(typ.Shape, onnx.Dim{Size: d})
+		}
+		return &onnx.Value{Name: name, Type: typ}
+	}
+	bare := func(name string) *onnx.Value { return &onnx.Value{Name: name} }
+	node := func(opType, in, out string, attrs ...*onnx.Attribute) *onnx.Node {
+		return &onnx.Node{OpType: opType, Inputs: strings.Fields(in), Outputs: strings.Fields(out), Attrs: attrs}
+	}
+	const huge = 1 << 31
+	sum := node("ReduceSum", "x", "s", op.Attr("keepdims", 0))
+	for name, tt := range map[string]struct {
+		nodes []*onnx.Node
+		in    *onnx.Value
+		out   []*onnx.Value
+		want  string // of each output, or of the error
+	}{
+		"a declaration that lies":      {[]*onnx.Node{node("Relu", "x", "y")}, value("x", onnx.Float, 1, 2), []*onnx.Value{value("y", onnx.Float, 100000, 100000, 10)}, "float32[1 2] [1 1]"},
+		"one that overflows":           {[]*onnx.Node{node("Relu", "x", "y")}, value("x", onnx.Float, 1, 2), []*onnx.Value{value("y", onnx.Float, huge, huge, huge)}, "float32[1 2] [1 1]"},
+		"a scalar":                     {[]*onnx.Node{sum}, value("x", onnx.Float, 1, 2), []*onnx.Value{value("s", onnx.Float)}, "float32[] [2]"},
+		"a scalar that is inferred":    {[]*onnx.Node{sum}, value("x", onnx.Float, 1, 2), []*onnx.Value{bare("s")}, "float32[] [2]"},
+		"a scalar beside the volatile": {[]*onnx.Node{sum, node("NonZero", "x", "y")}, value("x", onnx.Float, 1, 2), []*onnx.Value{bare("s"), value("y", onnx.Int64, 2, 1)}, "float32[] [2]; int64[2 2] [0 0 0 1]"},
+		"no inputs":                    {[]*onnx.Node{node("Relu", "w", "y")}, nil, []*onnx.Value{bare("y")}, "float32[2] [0 3]"},
+		"no outputs":                   {[]*onnx.Node{node("Relu", "x", "y")}, value("x", onnx.Float, 1, 2), nil, "the model has no outputs"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := onnx.Of([]int{2}, []float32{-1, 3})
+			w.Name = "w"
+			m := &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: &onnx.Graph{Name: "g", Nodes: tt.nodes, Outputs: tt.out, Initializers: []*onnx.Tensor{w}}}
+			inputs := map[string]*onnx.Tensor{}
+			if tt.in != nil {
+				m.Graph.Inputs = []*onnx.Value{tt.in}
+				inputs["x"] = onnx.Of([]int{1, 2}, []float32{1, 1})
+			}
+			s, err := backend.Open(m, backend.Options{Provider: "ort"})
+			if err != nil {
+				if !strings.Contains(err.Error(), tt.want) {
+					t.Fatal(err)
+				}
+				return
+			}
+			defer s.Close()
+			for range 3 {
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				got, err := s.Run(context.Background(), inputs)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if runtime.ReadMemStats(&after); after.TotalAlloc-before.TotalAlloc > 1<<20 {
+					t.Errorf("a run allocated %d bytes", after.TotalAlloc-before.TotalAlloc)
+				}
+				var texts []string
+				for _, v := range tt.out {
+					y := got[v.Name]
+					var data any = y.Raw
+					switch y.Type {
+					case onnx.Float:
+						data = y.Float32s()
+					case onnx.Int64:
+						data = y.Int64s()
+					}
+					texts = append(texts, fmt.Sprintf("%v%v %v", y.Type, y.Shape, data))
+				}
+				if text := strings.Join(texts, "; "); text != tt.want {
+					t.Errorf("%s, want %s", text, tt.want)
+				}
+			}
+			if in := s.Inputs(); tt.in == nil && len(in) != 0 {
+				t.Errorf("inputs %v", names(in))
+			}
+		})
 	}
 }
 
@@ -303,6 +433,28 @@ func TestLibraryPath(t *testing.T) {
 	t.Setenv(LibraryEnv, "/some/where.so")
 	if p := libraryPath(); p != "/some/where.so" {
 		t.Error(p)
+	}
+	// A name is first looked for in the working folder, and a folder means the library in it.
+	dir := t.TempDir()
+	t.Chdir(dir)
+	lib := filepath.Join("ort", libraryNames()[0])
+	if err := os.Mkdir("ort", 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(lib, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for given, want := range map[string]string{
+		lib:                      filepath.Join(dir, lib),
+		"ort":                    filepath.Join(dir, lib),
+		dir:                      dir,
+		"libnone.so":             "libnone.so",
+		filepath.Join(dir, "no"): filepath.Join(dir, "no"),
+	} {
+		t.Setenv(LibraryEnv, given)
+		if p := libraryPath(); p != want {
+			t.Errorf("%s: %s, want %s", given, p, want)
+		}
 	}
 	t.Setenv(LibraryEnv, "")
 	t.Setenv("HOME", t.TempDir())

@@ -4,41 +4,84 @@ package ort
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
 	ortlib "github.com/yalue/onnxruntime_go"
 
+	"github.com/onnxcnn/onnxcnn/internal/graph"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
 // shapes remembers the types and shapes of a session's outputs for the shapes of its inputs. Outputs whose shapes are
 // known lie in memory that ONNX Runtime writes to directly; others it allocates, and the binding copies them, which it
-// cannot do for half precision.
+// cannot do for scalars and for half precision.
 type shapes struct {
 	mu       sync.Mutex
 	seen     map[string][]*onnx.Tensor // without data
-	volatile bool                      // the shapes depend on more than the shapes of the inputs
+	volatile []*onnx.Tensor            // where shapes depend on more than the shapes of the inputs: the scalars, which do not
 }
 
 // maxSeen bounds how many shapes of inputs are remembered.
 const maxSeen = 64
 
+// maxExpected bounds the bytes of an output whose size nothing but the model says: what a declaration that lies costs.
+const maxExpected = 64 << 20
+
 // of returns what is known of the outputs for these inputs: nil entries are not known. The key is for learn.
-func (s *shapes) of(declaredIn, declaredOut []*onnx.Value, in map[string]*onnx.Tensor) (string, []*onnx.Tensor) {
+func (s *shapes) of(m *onnx.Model, declaredIn, declaredOut []*onnx.Value, in map[string]*onnx.Tensor) (string, []*onnx.Tensor) {
 	var key strings.Builder
 	for _, v := range declaredIn {
 		fmt.Fprintln(&key, in[v.Name].Shape)
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.volatile {
-		return "", make([]*onnx.Tensor, len(declaredOut))
+	volatile, known := s.volatile, s.seen[key.String()]
+	s.mu.Unlock()
+	if volatile != nil {
+		return "", volatile
 	}
-	if known, ok := s.seen[key.String()]; ok {
-		return key.String(), known
+	if known == nil {
+		known = expected(m, declaredIn, declaredOut, in)
 	}
-	return key.String(), declared(declaredIn, declaredOut, in)
+	return key.String(), known
+}
+
+// expected returns the outputs as the model declares them, where their parameters are sizes of inputs, and otherwise as
+// they can be inferred.
+func expected(m *onnx.Model, declaredIn, declaredOut []*onnx.Value, in map[string]*onnx.Tensor) []*onnx.Tensor {
+	out := declared(declaredIn, declaredOut, in)
+	if slices.Contains(out, nil) {
+		given := map[string][]int{}
+		for _, v := range declaredIn {
+			given[v.Name] = in[v.Name].Shape
+		}
+		// Of a model that it does not know, ONNX Runtime says the shapes.
+		infos, _ := graph.Infer(m, given)
+		for i, v := range declaredOut {
+			if info, ok := infos[v.Name]; ok && out[i] == nil && !info.Dynamic {
+				out[i] = &onnx.Tensor{Type: info.Type, Shape: info.Shape}
+			}
+		}
+	}
+	for i, t := range out {
+		if t != nil && !fits(t) {
+			out[i] = nil
+		}
+	}
+	return out
+}
+
+// fits reports whether a tensor takes no more than maxExpected bytes.
+func fits(t *onnx.Tensor) bool {
+	n := max(t.Type.Bits(), 1)
+	for _, d := range t.Shape {
+		if d < 0 || d > 0 && n > maxExpected*8/d {
+			return false
+		}
+		n *= max(d, 1)
+	}
+	return true
 }
 
 // declared returns the outputs that the model declares, where their parameters are sizes of inputs.
@@ -79,7 +122,7 @@ func declared(declaredIn, declaredOut []*onnx.Value, in map[string]*onnx.Tensor)
 func (s *shapes) learn(key string, outputs []*onnx.Tensor) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.volatile || s.seen[key] != nil || len(s.seen) >= maxSeen {
+	if s.volatile != nil || s.seen[key] != nil || len(s.seen) >= maxSeen {
 		return
 	}
 	if s.seen == nil {
@@ -92,11 +135,18 @@ func (s *shapes) learn(key string, outputs []*onnx.Tensor) {
 	s.seen[key] = list
 }
 
-// forget stops remembering for good: what was remembered did not hold.
-func (s *shapes) forget() {
+// forget stops remembering for good: what was remembered or expected did not hold. It returns what is known all the same.
+func (s *shapes) forget(known []*onnx.Tensor) []*onnx.Tensor {
+	scalars := make([]*onnx.Tensor, len(known))
+	for i, t := range known {
+		if t != nil && len(t.Shape) == 0 {
+			scalars[i] = t
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.volatile, s.seen = true, nil
+	s.volatile, s.seen = scalars, nil
+	return scalars
 }
 
 // prepare makes the outputs whose shapes are known, and reports whether there are any.
@@ -104,11 +154,10 @@ func prepare(known []*onnx.Tensor) ([]ortlib.Value, bool) {
 	out := make([]ortlib.Value, len(known))
 	own := false
 	for i, k := range known {
-		if k == nil || k.Type == onnx.String || k.Type.Bits() < 8 || len(k.Shape) == 0 || k.Len() == 0 {
+		if k == nil || k.Type == onnx.String || k.Type.Bits() < 8 || k.Len() == 0 {
 			continue
 		}
-		t := onnx.New(k.Type, k.Shape...)
-		if v, err := toORT(t); err == nil {
+		if v, err := toORT(onnx.New(k.Type, k.Shape...)); err == nil {
 			out[i], own = v, true
 		}
 	}

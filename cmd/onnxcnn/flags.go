@@ -19,7 +19,7 @@ const sharedCategory = "Shared flags"
 func providerFlag() cli.Flag {
 	return &cli.StringFlag{Name: "provider", Value: "native", Category: sharedCategory,
 		Usage: "what computes: `NAME` is native (the Go engine), or ort (ONNX Runtime), ort:cuda, ort:cuda,device_id=1, " +
-			"ort:tensorrt, ort:openvino, ort:coreml, ort:directml; with ,fallback=cpu where that cannot be had"}
+			"ort:tensorrt, ort:openvino, ort:coreml, ort:directml, ...; with ,fallback=cpu where that cannot be had"}
 }
 
 func ortLibFlag() cli.Flag {

@@ -242,7 +242,11 @@ func printComparison(c *cli.Context, res *convert.Comparison, all bool) {
 		advise(c, "%s: nothing in the model is named %q, %d of %d arrays of the reference", res.Source, res.Unmatched[:min(n, 5)], n, n+len(res.Layers))
 	}
 	if res.OK() {
-		fmt.Fprintf(w, "%s agree with %s\n", count(len(res.Layers), "value"), res.Source)
+		agree := "agree"
+		if len(res.Layers) == 1 {
+			agree = "agrees"
+		}
+		fmt.Fprintf(w, "%s %s with %s\n", count(len(res.Layers), "value"), agree, res.Source)
 		return
 	}
 	fmt.Fprintf(w, "first difference: %s\n", layerName(res.Layers[res.First]))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -687,15 +686,27 @@ func TestLayerParamsOfBatchNormalization(t *testing.T) {
 	}
 }
 
-func TestTypes(t *testing.T) {
+func TestInfer(t *testing.T) {
 	m := build(17).in("x", onnx.Float, -1, 3).node("h = Cast(x)", intAttr("to", int64(onnx.Float16))).node("i = Identity(h)").
-		node("s = Shape(i)").node("y = Cast(i)", intAttr("to", int64(onnx.Float))).out("y", "s")
-	got, err := Types(m, nil)
-	want := map[string]onnx.DataType{"h": onnx.Float16, "i": onnx.Float16, "s": onnx.Int64, "y": onnx.Float}
-	if err != nil || !maps.Equal(got, want) {
-		t.Errorf("%v, %v; want %v", got, err, want)
+		node("s = Shape(i)").node("n = NonZero(i)").node("y = ReduceSum(i)", intAttr("keepdims", 0)).out("y", "s", "n")
+	got, err := Infer(m, map[string][]int{"x": {2, 3}})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, err := Types(&onnx.Model{}, nil); err == nil {
+	want := map[string]string{"h": "float16[2 3]", "i": "float16[2 3]", "s": "int64[2]", "n": "dynamic", "y": "float16[]"}
+	for name, info := range got {
+		text := fmt.Sprintf("%v%v", info.Type, info.Shape)
+		if info.Dynamic {
+			text = "dynamic"
+		}
+		if text != want[name] {
+			t.Errorf("%s: %s, want %s", name, text, want[name])
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("%d values, want %d", len(got), len(want))
+	}
+	if _, err := Infer(&onnx.Model{}, nil); err == nil {
 		t.Error("a model without a graph")
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/onnxcnn/onnxcnn/internal/near"
+	"github.com/onnxcnn/onnxcnn/internal/op"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -41,22 +42,22 @@ func Layers(m *onnx.Model, inputs map[string][]int) ([]Layer, error) {
 	return p.layers(r), nil
 }
 
-// Types returns the element types of the values that a model's nodes compute, by name, as far as they can be inferred. Inputs
-// have shapes as for [Layers].
-func Types(m *onnx.Model, inputs map[string][]int) (map[string]onnx.DataType, error) {
+// Infer returns what can be said of the values that a model's nodes compute, by name; those of which nothing is known are
+// left out. Inputs have shapes as for [Layers].
+func Infer(m *onnx.Model, inputs map[string][]int) (map[string]op.Info, error) {
 	p, r, err := inferred(m, inputs)
 	if err != nil {
 		return nil, err
 	}
-	types := map[string]onnx.DataType{}
+	infos := map[string]op.Info{}
 	for _, s := range p.steps {
 		for _, o := range s.out {
-			if o >= 0 && r.info[o].Type != onnx.Undefined {
-				types[p.names[o]] = r.info[o].Type
+			if o >= 0 && !r.info[o].Absent() {
+				infos[p.names[o]] = r.info[o]
 			}
 		}
 	}
-	return types, nil
+	return infos, nil
 }
 
 // inferred drafts a program for a model as it is, and infers types and shapes of its values.
