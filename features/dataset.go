@@ -139,7 +139,7 @@ func Open(paths ...string) (*Dataset, error) {
 			sets = append(sets, d)
 			continue
 		}
-		d, err := scanFolder(os.DirFS(p), info, func(name string) string { return filepath.Join(p, filepath.FromSlash(name)) })
+		d, err := scanFolder(diskFS(p), info, func(name string) string { return filepath.Join(p, filepath.FromSlash(name)) })
 		if err != nil {
 			return nil, err
 		}

@@ -230,6 +230,35 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+// Names that are not UTF-8 are read as any; a name from a table does not lead out of the folder.
+func TestDiskFS(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "a/caf\xe9.jpg", "d\xe9/x.jpg")
+	d, err := Open(dir)
+	if err != nil || len(d.Items) != 2 {
+		t.Fatal(d, err)
+	}
+	for _, it := range d.Items {
+		f, err := it.Open()
+		if err != nil {
+			t.Errorf("%q: %v", it.Path, err)
+			continue
+		}
+		f.Close()
+	}
+	for _, name := range []string{"../x.jpg", "/etc/hostname", "a/../../x", ""} {
+		if _, err := diskFS(dir).Open(name); !errors.Is(err, fs.ErrInvalid) {
+			t.Errorf("open %q: %v", name, err)
+		}
+		if _, err := diskFS(dir).ReadDir(name); !errors.Is(err, fs.ErrInvalid) {
+			t.Errorf("read %q: %v", name, err)
+		}
+		if _, err := diskFS(dir).Stat(name); !errors.Is(err, fs.ErrInvalid) {
+			t.Errorf("stat %q: %v", name, err)
+		}
+	}
+}
+
 func TestList(t *testing.T) {
 	for _, c := range []struct {
 		in   string

@@ -29,7 +29,7 @@ func OpenTable(file, dir string) (*Dataset, error) {
 	if !info.IsDir() {
 		return nil, fmt.Errorf("%s is no folder: the table's paths are those below one", dir)
 	}
-	fsys, shown := os.DirFS(dir), func(name string) string { return filepath.Join(dir, filepath.FromSlash(name)) }
+	fsys, shown := diskFS(dir), func(name string) string { return filepath.Join(dir, filepath.FromSlash(name)) }
 	d, err := ReadTable(f, fsys, shown)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)

@@ -170,6 +170,9 @@ func leftover(r *doctor.Report, moved []doctor.Kind) error {
 }
 
 func showReport(c *cli.Context, r *doctor.Report, folder string, moved []doctor.Moved) error {
+	if len(moved) == 0 {
+		folder = "" // there is none
+	}
 	if c.Bool("json") {
 		return printJSON(c, struct {
 			*doctor.Report
@@ -246,9 +249,12 @@ func printKind(w io.Writer, list []doctor.Finding, all bool) {
 		case 0:
 			fmt.Fprintf(w, "  %s\n", f.What)
 		case 1:
-			fmt.Fprintf(w, "  %s: %s\n", f.Paths[0], f.What)
+			fmt.Fprintf(w, "  %s: %s\n", printable(f.Paths[0]), f.What)
 		default:
-			fmt.Fprintf(w, "  %s:\n    %s\n", f.What, strings.Join(f.Paths, "\n    "))
+			fmt.Fprintf(w, "  %s:\n", f.What)
+			for _, p := range f.Paths {
+				fmt.Fprintf(w, "    %s\n", printable(p))
+			}
 		}
 	}
 }

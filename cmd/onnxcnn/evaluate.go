@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -263,12 +262,4 @@ func mistakeTable(w io.Writer, list []metrics.Mistake) {
 	for _, m := range list[:min(len(list), shown)] {
 		fmt.Fprintf(w, "%8s  %s for %s: %s\n", percentOf(m.Probability), m.Predicted, m.Actual, printable(m.Path))
 	}
-}
-
-// printable quotes a path that would not be readable as it is.
-func printable(path string) string {
-	if strings.ContainsFunc(path, func(r rune) bool { return !strconv.IsPrint(r) }) {
-		return strconv.Quote(path)
-	}
-	return path
 }

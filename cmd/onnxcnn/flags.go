@@ -102,7 +102,7 @@ func onlyModel(c *cli.Context) (*onnx.Model, string, error) {
 // advise tells the user something on the standard error that is no result, unless --quiet.
 func advise(c *cli.Context, format string, args ...any) {
 	if !c.Bool("quiet") {
-		fmt.Fprintf(c.App.ErrWriter, "onnxcnn: "+format+"\n", args...)
+		fmt.Fprintln(c.App.ErrWriter, "onnxcnn: "+visible(fmt.Sprintf(format, args...)))
 	}
 }
 

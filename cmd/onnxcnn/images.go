@@ -123,7 +123,7 @@ type skipped struct {
 
 func (s *skips) add(k *features.Skip) {
 	s.bar.clear()
-	fmt.Fprintf(s.c.App.ErrWriter, "onnxcnn: skipped %s: %v\n", k.Item.Path, k.Err)
+	fmt.Fprintf(s.c.App.ErrWriter, "onnxcnn: skipped %s: %s\n", printable(k.Item.Path), visible(k.Err.Error()))
 	s.list = append(s.list, skipped{k.Item.Path, k.Err.Error()})
 }
 

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
 )
 
 func main() {
@@ -103,6 +104,9 @@ func finishCommands(cmds []*cli.Command) {
 
 // run runs the command line args (args[0] is the program's name) and returns the exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if f, ok := stdout.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		stdout = visibleWriter{stdout}
+	}
 	out := &checkedWriter{w: stdout}
 	app := newApp(stdin, out, stderr)
 	args, err := arrange(app, args)

@@ -69,7 +69,7 @@ func report(ctx context.Context, stderr io.Writer, err error) int {
 		fmt.Fprintln(stderr, "onnxcnn: interrupted")
 		var e *exitError
 		if errors.As(err, &e) && e.hint != "" {
-			fmt.Fprintf(stderr, "onnxcnn: hint: %s\n", e.hint)
+			fmt.Fprintf(stderr, "onnxcnn: hint: %s\n", visible(e.hint))
 		}
 		return statusInterrupted
 	}
@@ -84,9 +84,9 @@ func report(ctx context.Context, stderr io.Writer, err error) int {
 		return e.status
 	}
 	// Further lines of a long message (a list of unsupported operators, say) are indented below the first.
-	fmt.Fprintf(stderr, "onnxcnn: %s\n", strings.ReplaceAll(strings.TrimRight(err.Error(), "\n"), "\n", "\n  "))
+	fmt.Fprintf(stderr, "onnxcnn: %s\n", strings.ReplaceAll(strings.TrimRight(visible(err.Error()), "\n"), "\n", "\n  "))
 	if e.hint != "" {
-		fmt.Fprintf(stderr, "onnxcnn: hint: %s\n", e.hint)
+		fmt.Fprintf(stderr, "onnxcnn: hint: %s\n", visible(e.hint))
 	}
 	return e.status
 }

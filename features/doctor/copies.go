@@ -1,8 +1,12 @@
 package doctor
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -63,12 +67,18 @@ func (x *examination) group(members []int, data *features.Dataset, exact bool) {
 	of := fmt.Sprintf("%d images that %s", len(members), how)
 	// Where a split has copies on both sides, those for training go; validation keeps its figures comparable.
 	keepers := []string{"test", "val", "", "train"}
+	alias := x.aliases(members)
 	slices.SortStableFunc(members, func(a, b int) int {
-		return slices.Index(keepers, x.items[a].Split) - slices.Index(keepers, x.items[b].Split)
+		return cmp.Or(cmp.Compare(alias[a], alias[b]),
+			slices.Index(keepers, x.items[a].Split)-slices.Index(keepers, x.items[b].Split))
 	})
 	paths := make([]string, len(members))
+	var others []string // those but the first that can be moved
 	for k, i := range members {
 		paths[k] = x.items[i].Name()
+		if k > 0 && alias[i] != behindLink {
+			others = append(others, paths[k])
+		}
 	}
 	switch {
 	case len(classes) > 1:
@@ -76,19 +86,59 @@ func (x *examination) group(members []int, data *features.Dataset, exact bool) {
 	case len(parts) > 1:
 		f := x.add(Leak, paths, "%s lie in %s", of, strings.Join(parts, " and "))
 		if exact {
-			f.move = paths[1:]
+			f.move = others
 		} else { // those for validation may differ in what matters
 			for k, i := range members {
-				if x.items[i].Split == "train" {
+				if x.items[i].Split == "train" && alias[i] != behindLink {
 					f.move = append(f.move, paths[k])
 				}
 			}
 		}
 	case exact:
-		x.add(Duplicate, paths, "%s", of).move = paths[1:]
+		x.add(Duplicate, paths, "%s", of).move = others
 	default:
-		x.add(NearDuplicate, paths, "%s", of).move = paths[1:]
+		x.add(NearDuplicate, paths, "%s", of).move = others
 	}
+}
+
+// What a path may be to another one of the same image. The file itself must not go while such paths stay.
+const (
+	itself     = iota // not known to be the same file
+	link              // a link to it
+	behindLink        // it once more, in a folder that is reached by a link: what moves this moves the file
+)
+
+// aliases says of each of some items whether it is another one of them by a second way.
+func (x *examination) aliases(members []int) map[int]int {
+	alias, seen := map[int]int{}, map[string]int{}
+	root, err := filepath.EvalSymlinks(x.dir)
+	if err != nil {
+		return alias
+	}
+	var ways []int
+	real := map[int]string{}
+	for _, i := range members {
+		name := filepath.FromSlash(x.items[i].Name())
+		if real[i], err = filepath.EvalSymlinks(filepath.Join(x.dir, name)); err != nil {
+			continue
+		}
+		if real[i] == filepath.Join(root, name) {
+			seen[real[i]] = i
+		} else {
+			ways = append(ways, i)
+		}
+	}
+	for _, i := range ways {
+		if _, ok := seen[real[i]]; !ok {
+			seen[real[i]] = i // the file lies elsewhere: the first way to it counts for it
+			continue
+		}
+		alias[i] = behindLink
+		if info, err := os.Lstat(filepath.Join(x.dir, filepath.FromSlash(x.items[i].Name()))); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			alias[i] = link
+		}
+	}
+	return alias
 }
 
 func unique(s []string) []string {

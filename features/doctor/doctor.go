@@ -218,10 +218,12 @@ func (x *examination) file(k Kind, name, format string, args ...any) {
 
 // others reports the files that are not taken for images: hidden ones, and those with another extension.
 func (x *examination) others() error {
-	return fs.WalkDir(os.DirFS(x.dir), ".", func(name string, d fs.DirEntry, err error) error {
+	// With the separator the folder itself may be a link.
+	return filepath.WalkDir(x.dir+string(filepath.Separator), func(p string, d fs.DirEntry, err error) error {
+		name := x.below(p)
 		switch base := path.Base(name); {
 		case err != nil:
-			return fmt.Errorf("%s: %w", filepath.Join(x.dir, filepath.FromSlash(name)), err)
+			return err
 		case name == ".":
 		case features.IsHidden(base):
 			what := "file"
@@ -232,6 +234,8 @@ func (x *examination) others() error {
 			if d.IsDir() {
 				return fs.SkipDir
 			}
+		case d.Type()&(fs.ModeNamedPipe|fs.ModeSocket|fs.ModeDevice) != 0:
+			x.add(NotImage, []string{name}, "neither a file nor a folder")
 		case d.Type().IsRegular() && !features.IsImage(base):
 			if format := x.sniff(name); format != "" {
 				x.file(NoExtension, name, "%s image whose name has not the extension of an image", strings.ToUpper(format))
@@ -329,6 +333,14 @@ func (x *examination) classes(data *features.Dataset) {
 	}
 }
 
+// images returns a number of images in words.
+func images(n int) string {
+	if n == 1 {
+		return "1 image"
+	}
+	return fmt.Sprintf("%d images", n)
+}
+
 // sizes reports on the classes of one part.
 func (x *examination) sizes(part string, counts []map[string]int, names []string) {
 	in := ""
@@ -343,7 +355,7 @@ func (x *examination) sizes(part string, counts []map[string]int, names []string
 			x.add(MissingClass, nil, "class %q has no readable image%s", names[i], in)
 			continue
 		case n < 10 && part != "val" && part != "test":
-			x.add(FewImages, nil, "class %q has %d images%s", names[i], n, in)
+			x.add(FewImages, nil, "class %q has %s%s", names[i], images(n), in)
 		}
 		if small < 0 || n < counts[small][part] {
 			small = i
@@ -353,6 +365,6 @@ func (x *examination) sizes(part string, counts []map[string]int, names []string
 		}
 	}
 	if small >= 0 && counts[large][part] > 3*counts[small][part] {
-		x.add(Imbalance, nil, "class %q has %d images%s, class %q has %d", names[large], counts[large][part], in, names[small], counts[small][part])
+		x.add(Imbalance, nil, "class %q has %s%s, class %q has %d", names[large], images(counts[large][part]), in, names[small], counts[small][part])
 	}
 }

@@ -193,7 +193,7 @@ func TestExamine(t *testing.T) {
 		{"empty class", map[string][]byte{"c/": nil, "d/x.txt": []byte("?")}, doctor.Options{},
 			[]string{"warning empty-class c: a folder without images", "warning empty-class d", "note not-an-image d/x.txt"}},
 		{"small class", map[string][]byte{"c/x.jpg": jpg}, doctor.Options{},
-			[]string{`warning few-images : class "c" has 1 images`, `warning imbalance : class "a" has 10 images, class "c" has 1`}},
+			[]string{`warning few-images : class "c" has 1 image`, `warning imbalance : class "a" has 10 images, class "c" has 1`}},
 		{"class of nothing that can be read", map[string][]byte{"c/x.jpg": {}}, doctor.Options{},
 			[]string{`error missing-class : class "c" has no readable image`, "error unreadable c/x.jpg"}},
 		{"image beside the classes", map[string][]byte{"x.jpg": jpg}, doctor.Options{}, []string{"warning no-label : 1 of 21 images have no class"}},
@@ -437,6 +437,73 @@ func TestUndoAfterInterruption(t *testing.T) {
 	}
 	if !same(content(t, dir), before) {
 		t.Error("the folder is not what it was")
+	}
+}
+
+// A file that another path among the copies leads to stays; what goes is a link to it, and comes back as it was.
+func TestLinksAmongCopies(t *testing.T) {
+	files := map[string][]byte{}
+	good(files, "a", 0, 10)
+	good(files, "b", 100, 10)
+	files["b/z/copy.png"] = files["b/01.png"]
+	dir := tree(t, files)
+	for name, target := range map[string]string{"a/0.png": "05.png", "b/again": "z"} {
+		if err := os.Symlink(target, filepath.Join(dir, filepath.FromSlash(name))); err != nil {
+			t.Skip(err)
+		}
+	}
+	r := examine(t, dir, doctor.Options{})
+	want := []string{
+		"warning duplicate a/05.png a/0.png: 2 images that are the same",
+		"warning duplicate b/01.png b/z/copy.png b/again/copy.png: 3 images that are the same",
+	}
+	if got := lines(r); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	folder := dir + "-aside"
+	moved, err := r.Quarantine(context.Background(), folder, []doctor.Kind{doctor.Duplicate})
+	if err != nil || !slices.Equal(names(moved), []string{"a/0.png", "b/z/copy.png"}) {
+		t.Fatalf("%v, %v", names(moved), err)
+	}
+	if info, err := os.Lstat(filepath.Join(folder, "a", "0.png")); err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		t.Errorf("the link has become %v, %v", info, err)
+	}
+	if n, err := doctor.Undo(folder); err != nil || n != 2 {
+		t.Error(n, err)
+	}
+	if got := lines(examine(t, dir, doctor.Options{})); !slices.Equal(got, want) {
+		t.Errorf("after all is back: %q", got)
+	}
+}
+
+// Names that are not UTF-8, and such that a terminal would obey, are read, moved and brought back like others.
+func TestOddNames(t *testing.T) {
+	files := map[string][]byte{}
+	good(files, "a", 0, 10)
+	good(files, "b", 100, 10)
+	for _, name := range []string{"b/bad\xff.png", "b/esc\x1b[31m.png", "b/two\nlines.png"} {
+		files[name] = []byte("junk")
+	}
+	files["b/caf\xe9.png"] = asPNG(scene(500, 40, 40))
+	dir := tree(t, files)
+	before := content(t, dir)
+	r := examine(t, dir, doctor.Options{})
+	const text = ": the file is text: not an image in a known format"
+	if got, want := lines(r), []string{"error unreadable b/bad\xff.png" + text, "error unreadable b/esc\x1b[31m.png" + text, "error unreadable b/two\nlines.png" + text}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	folder := dir + "-aside"
+	if moved, err := r.Quarantine(context.Background(), folder, doctor.DefaultMove); err != nil || len(moved) != 3 {
+		t.Fatal(moved, err)
+	}
+	if n, err := doctor.Undo(folder); err != nil || n != 3 {
+		t.Error(n, err)
+	}
+	if !same(before, content(t, dir)) {
+		t.Error("not all is back")
+	}
+	if _, err := os.Lstat(folder); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("the quarantine folder is still there")
 	}
 }
 

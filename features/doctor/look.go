@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"image"
 	"io"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -47,6 +48,10 @@ func examine(it features.Item, o Options) look {
 	var l look
 	data, err := read(it)
 	if err != nil {
+		var at *fs.PathError
+		if errors.As(err, &at) { // the finding names the path
+			err = at.Err
+		}
 		l.found(Unreadable, "%v", err)
 		return l
 	}

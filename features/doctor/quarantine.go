@@ -12,6 +12,7 @@ import (
 	"slices"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"github.com/onnxcnn/onnxcnn/internal/atomicfile"
 )
@@ -35,6 +36,25 @@ type Moved struct {
 	Path string `json:"path"` // below Dir, and below the quarantine folder, with slashes
 	Kind Kind   `json:"kind"`
 	What string `json:"what"`
+	// Bytes is the path once more where it is not UTF-8, which JSON cannot hold.
+	Bytes []byte `json:"path_bytes,omitempty"`
+}
+
+// moved returns the entry for a path.
+func moved(p string, f Finding) Moved {
+	m := Moved{Path: p, Kind: f.Kind, What: f.What}
+	if !utf8.ValidString(p) {
+		m.Bytes = []byte(p)
+	}
+	return m
+}
+
+// local returns the path in the system's form.
+func (m Moved) local() string {
+	if len(m.Bytes) > 0 {
+		return filepath.FromSlash(string(m.Bytes))
+	}
+	return filepath.FromSlash(m.Path)
 }
 
 // Movable returns the kinds whose files can be moved, sorted.
@@ -62,7 +82,7 @@ func (r *Report) Quarantine(ctx context.Context, folder string, kinds []Kind) ([
 		for _, p := range f.move {
 			if !planned[p] {
 				planned[p] = true
-				m.Moved = append(m.Moved, Moved{p, f.Kind, f.What})
+				m.Moved = append(m.Moved, moved(p, f))
 			}
 		}
 	}
@@ -86,16 +106,22 @@ func (r *Report) Quarantine(ctx context.Context, folder string, kinds []Kind) ([
 	if err != nil {
 		return nil, err
 	}
-	for i, mv := range m.Moved {
+	done := []Moved{}
+	for _, mv := range m.Moved {
 		if err := ctx.Err(); err != nil {
-			return m.Moved[:i], err
+			return done, err
 		}
-		local := filepath.FromSlash(mv.Path)
-		if err := move(filepath.Join(dir, local), filepath.Join(folder, local)); err != nil {
-			return m.Moved[:i], fmt.Errorf("%w (what was moved before lies in %s; it can be undone)", err, folder)
+		local := mv.local()
+		err := move(filepath.Join(dir, local), filepath.Join(folder, local))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // moved by another path already, or removed meanwhile
 		}
+		if err != nil {
+			return done, fmt.Errorf("%w (what was moved before lies in %s; it can be undone)", err, folder)
+		}
+		done = append(done, mv)
 	}
-	return m.Moved, nil
+	return done, nil
 }
 
 // inside reports whether a path lies in a folder, or is it.
@@ -126,7 +152,7 @@ func Undo(folder string) (int, error) {
 	var errs []error
 	n := 0
 	for _, mv := range m.Moved {
-		local := filepath.FromSlash(mv.Path)
+		local := mv.local()
 		if !filepath.IsLocal(local) {
 			errs = append(errs, fmt.Errorf("%s: path %q leads out of the folder", ManifestName, mv.Path))
 			continue
@@ -177,7 +203,50 @@ func move(from, to string) error {
 	if !errors.Is(err, syscall.EXDEV) {
 		return err
 	}
-	// To another file system a file can only be copied. The original goes when the copy is on the disk.
+	return carry(from, to)
+}
+
+// carry moves what cannot be renamed, because it goes to another file system: it is copied, and the original goes when the
+// copy is on the disk.
+func carry(from, to string) error {
+	info, err := os.Lstat(from)
+	if err != nil {
+		return err
+	}
+	switch mode := info.Mode(); {
+	case mode&fs.ModeSymlink != 0:
+		target, err := os.Readlink(from)
+		if err != nil {
+			return err
+		}
+		if err := os.Symlink(target, to); err != nil {
+			return err
+		}
+	case mode.IsDir():
+		list, err := os.ReadDir(from)
+		if err != nil {
+			return err
+		}
+		if err := os.Mkdir(to, mode.Perm()|0o700); err != nil {
+			return err
+		}
+		for _, d := range list {
+			if err := carry(filepath.Join(from, d.Name()), filepath.Join(to, d.Name())); err != nil {
+				return err
+			}
+		}
+	case mode.IsRegular():
+		if err := copyFile(from, to, info); err != nil {
+			return err
+		}
+	default:
+		return &fs.PathError{Op: "move", Path: from, Err: errors.New("is neither a file nor a folder")}
+	}
+	return os.Remove(from)
+}
+
+// copyFile copies a file with its permissions and its time.
+func copyFile(from, to string, info fs.FileInfo) error {
 	src, err := os.Open(from)
 	if err != nil {
 		return err
@@ -186,5 +255,8 @@ func move(from, to string) error {
 	if err := atomicfile.Write(to, func(w io.Writer) error { _, err := io.Copy(w, src); return err }); err != nil {
 		return err
 	}
-	return os.Remove(from)
+	if err := os.Chmod(to, info.Mode().Perm()); err != nil {
+		return err
+	}
+	return os.Chtimes(to, time.Time{}, info.ModTime())
 }
