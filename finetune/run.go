@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/onnxcnn/onnxcnn/features"
@@ -57,7 +58,9 @@ type run struct {
 	probe   *probe  // of the present phase; nil until it is needed
 	said    *samples
 	budget  budget
-	events  *tfevents.Writer
+
+	cacheFull atomic.Bool // activations are not kept for later runs any more
+	events    *tfevents.Writer
 }
 
 // part is the images of training or of validation.

@@ -23,12 +23,12 @@ type actStore struct {
 	store *actcache.Store // nil: nothing is kept over runs
 	base  [32]byte        // digest of all but the image and the batch
 	warn  func(string)    // may be nil
-	full  atomic.Bool     // an entry could not be written: no more are
+	full  *atomic.Bool    // the run's: an entry could not be written, and no more are
 }
 
 // openActivations opens the cache of earlier runs. Without one the run goes on, and computes everything.
 func (r *run) openActivations() (*actStore, error) {
-	a := &actStore{warn: r.o.Warn}
+	a := &actStore{warn: r.o.Warn, full: &r.cacheFull}
 	if r.o.Cache != "auto" || r.trainer.prefix == nil {
 		return a, nil
 	}

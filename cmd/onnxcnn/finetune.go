@@ -22,8 +22,8 @@ number N on as well ("onnxcnn layers MODEL" shows the numbers; a name or a block
 
 RUN is a folder that gets model.onnx (the best epoch, with class names and recipe, verified after writing), head.onnx,
 checkpoint.safetensors, history.csv, history.json, curves.png, report.json and confusion.png (how good it is on the
-images of validation), run.json, and events for TensorBoard. A run that was interrupted goes on with --resume, to the
-same result as if it had not been. Images that cannot be read are named and left out, and the exit status is 3.
+images of validation), run.json, and events for TensorBoard. A run that was interrupted, or found the disk full, goes on
+with --resume, to the same result as if it had not been. Images that cannot be read are named and left out, and the exit status is 3.
 
 Where an image may have any number of classes, --labels-csv names a table: its first column has paths below DIR, then come
 either a column "labels" with names separated by |, or a column for each class with 1 or 0; a column "split" may say train

@@ -3,17 +3,18 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/onnxcnn/onnxcnn/internal/demodata"
 )
 
 // process is the program itself, as a process of its own (see TestMain).
@@ -45,10 +46,13 @@ func TestKilledTraining(t *testing.T) {
 		t.Skip("starts processes")
 	}
 	dir := t.TempDir()
-	demo := filepath.Join(dir, "demo")
-	succeed(t, "demo", "-o", demo, "--quiet")
+	net, pictures := filepath.Join(dir, "net.onnx"), filepath.Join(dir, "pictures")
+	images, err := demodata.Images()
+	if err := errors.Join(err, os.WriteFile(net, demodata.Backbone(), 0o666), os.CopyFS(pictures, images)); err != nil {
+		t.Fatal(err)
+	}
 	train := func(run string, more ...string) []string {
-		return append([]string{"finetune", filepath.Join(demo, "backbone.onnx"), filepath.Join(demo, "images"), "-o", filepath.Join(dir, run), "--quiet",
+		return append([]string{"finetune", net, pictures, "-o", filepath.Join(dir, run), "--quiet",
 			"--phases", "head:2,10:3@3e-3", "--head", "16,batchnorm,relu,dropout=0.3", "--augment", "hflip=0.5", "--mixup", "0.2",
 			"--schedule", "cosine", "--ema", "0.9", "--bn", "train"}, more...)
 	}
@@ -101,50 +105,5 @@ func TestKilledTraining(t *testing.T) {
 		if strings.HasPrefix(e.Name(), ".") {
 			t.Errorf("%s is left behind", e.Name())
 		}
-	}
-}
-
-// TestInterruptedTraining presses Ctrl+C: the process ends with the status of an interruption, and says how to go on.
-func TestInterruptedTraining(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts processes")
-	}
-	dir := t.TempDir()
-	demo := filepath.Join(dir, "demo")
-	succeed(t, "demo", "-o", demo, "--quiet")
-	c := process(t, "finetune", filepath.Join(demo, "backbone.onnx"), filepath.Join(demo, "images"), "-o", filepath.Join(dir, "run"), "--epochs", "1000000")
-	var stderr bytes.Buffer
-	c.Stderr = &stderr
-	stdout, err := c.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	sent := false
-	for s := bufio.NewScanner(stdout); s.Scan(); {
-		if !sent && strings.HasPrefix(s.Text(), "epoch 2:") {
-			sent = true
-			if err := c.Process.Signal(syscall.SIGINT); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	err = c.Wait()
-	if c.ProcessState.ExitCode() != statusInterrupted {
-		t.Errorf("exit status %d, %v", c.ProcessState.ExitCode(), err)
-	}
-	for _, want := range []string{"onnxcnn: interrupted\n", "onnxcnn: hint: the same command with --resume goes on behind epoch "} {
-		if !strings.Contains(stderr.String(), want) {
-			t.Errorf("it says\n%s\nwant %q", stderr.String(), want)
-		}
-	}
-	out, err := process(t, "export", filepath.Join(dir, "run"), "-o", filepath.Join(dir, "best.onnx")).CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "the run was interrupted behind epoch ") || !strings.Contains(string(out), "verified: ") {
-		t.Errorf("export: %v\n%s", err, out)
-	}
-	if strings.Contains(stderr.String(), "\r") || strings.Contains(stderr.String(), "images/s") {
-		t.Errorf("there is a progress bar, and no terminal:\n%q", stderr.String())
 	}
 }

@@ -364,6 +364,37 @@ func TestWriteFolderRefuses(t *testing.T) {
 	}
 }
 
+// A report whose writing was cut short, by a full disk or a kill, is written again; a folder that has anything else is left alone.
+func TestWriteFolderAgain(t *testing.T) {
+	e := evaluated(t)
+	for _, c := range []struct {
+		have    []string
+		refused bool
+	}{
+		{[]string{"report.json"}, false},
+		{[]string{"report.json", "predictions.csv", "confusion.png", ".roc.png.0123abcd.tmp"}, false},
+		{[]string{"precision_recall.png"}, false},
+		{[]string{"report.json", "index.html", "notes.txt"}, false}, // a whole one, with something beside it
+		{[]string{"report.json", "notes.txt"}, true},
+		{[]string{"report.json", "confusion.png", "model.onnx"}, true}, // the folder of a run
+		{[]string{".roc.png.tmp"}, true},
+	} {
+		dir := t.TempDir()
+		for _, name := range c.have {
+			if err := os.WriteFile(filepath.Join(dir, name), nil, 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		err := e.WriteFolder(dir)
+		if refused := err != nil; refused != c.refused {
+			t.Errorf("%q: %v", c.have, err)
+		}
+		if left, err := filepath.Glob(filepath.Join(dir, ".*.tmp")); err != nil || !c.refused && len(left) > 0 {
+			t.Errorf("%q: left %q, %v", c.have, left, err)
+		}
+	}
+}
+
 func TestWriteCSV(t *testing.T) {
 	var b bytes.Buffer
 	if err := evaluated(t).Predictions.WriteCSV(&b); err != nil {

@@ -111,7 +111,16 @@ func (s *Store) Put(k Key, data []byte) error {
 	if s.written.Add(int64(len(packed))) > s.limit {
 		return nil
 	}
-	path := s.path(k)
+	err := write(s.path(k), packed)
+	var p *fs.PathError
+	if errors.As(err, &p) { // the entry's name tells nobody anything
+		err = &fs.PathError{Op: p.Op, Path: s.dir, Err: p.Err}
+	}
+	return err
+}
+
+// write writes a file, with the folder that it is in.
+func write(path string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err
 	}
@@ -119,7 +128,7 @@ func (s *Store) Put(k Key, data []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(packed)
+	_, err = f.Write(data)
 	if e := f.Close(); err == nil {
 		err = e
 	}

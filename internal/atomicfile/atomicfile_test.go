@@ -163,3 +163,72 @@ func TestClean(t *testing.T) {
 		t.Error("a folder that does not exist is cleaned")
 	}
 }
+
+// What fails is told of the name that the user gave, not of the temporary one, and only once.
+func TestErrorsNameTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.txt")
+	f, err := Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.f.Close(); err != nil { // from here on everything fails
+		t.Fatal(err)
+	}
+	_, failed := f.Write([]byte("x"))
+	for op, err := range map[string]error{"write": failed, "sync": f.Commit()} {
+		if want := op + " " + path + ": file already closed"; err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	f, err = Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(f.f.Name()); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Commit(); err == nil || err.Error() != "rename "+path+": no such file or directory" && os.PathSeparator == '/' {
+		t.Error(err)
+	}
+	other := errors.New("other")
+	if got := named(other, path); !errors.Is(got, other) || got.Error() != "other" || named(nil, path) != nil {
+		t.Error("an error that is none of a file is changed")
+	}
+}
+
+func TestScratch(t *testing.T) {
+	dir := t.TempDir()
+	s, err := NewScratch(filepath.Join(dir, "a.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Write([]byte("hello world")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.WriteAt([]byte("there"), 6); err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(s.Reader(8))
+	if err != nil || string(got) != "hello th" {
+		t.Errorf("%q, %v", got, err)
+	}
+	b := make([]byte, 5)
+	if _, err := s.ReadAt(b, 6); err != nil || string(b) != "there" {
+		t.Errorf("%q, %v", b, err)
+	}
+	s.Close()
+	if left := names(t, dir); left != "" {
+		t.Errorf("left: %s", left)
+	}
+	for what, err := range map[string]error{"write": second(s.Write(nil)), "writeat": second(s.WriteAt(b, 0)), "read": second(s.ReadAt(b, 0))} {
+		if err == nil || !strings.Contains(err.Error(), filepath.Join(dir, "a.txt")) || strings.Contains(err.Error(), ".tmp") {
+			t.Errorf("%s after the end: %v", what, err)
+		}
+	}
+	missing := filepath.Join(dir, "none", "a.txt")
+	if _, err := NewScratch(missing); err == nil || !strings.Contains(err.Error(), missing) || !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("in a missing folder: %v", err)
+	}
+}
+
+func second(_ int, err error) error { return err }

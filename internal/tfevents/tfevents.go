@@ -111,7 +111,7 @@ func (w *Writer) write(data []byte) error {
 	b = binary.LittleEndian.AppendUint32(b, masked(b))
 	b = append(b, data...)
 	b = binary.LittleEndian.AppendUint32(b, masked(data))
-	n, err := w.f.Write(b)
+	n, err := w.f.WriteAt(b, w.size)
 	if err != nil {
 		_ = w.f.Truncate(w.size) // readers stop at a part of a record
 		return err

@@ -24,8 +24,8 @@ import (
 var figures = []struct{ pkg, run string }{
 	{"./internal/conformance", "TestManifest"},
 	{"./backend/onnxgo", "TestSuite"},
-	{"./cmd/onnxcnn", "TestKilled|TestFullDisk|TestPermissions"},
-	{"./zoo", "Kill"},
+	{"./cmd/onnxcnn", "TestKilled|TestFull|TestPermissions|TestSignals|TestStopped"},
+	{"./zoo", "Killed|FullDisk"},
 	{"./backend", "TestSoak"},
 }
 
