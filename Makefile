@@ -48,7 +48,7 @@ bench-train:
 bench-kernels:
 	$(GO) test -run '^$$' -bench . -benchtime 200ms ./internal/...
 
-# make conformance: the cases of libonnx-testdata, against the manifest. make conformance DATA=dir: cases in another folder.
+# make conformance: the cases of the ONNX project, against the manifests. make conformance DATA=dir: cases in another folder.
 conformance:
 	ONNXCNN_CASES='$(DATA)' $(GO) test -count=1 -timeout 15m ./internal/conformance
 

@@ -187,24 +187,25 @@ func difference(t *testing.T, got, want *onnx.Tensor) float64 {
 // have another name after a cut, but keeps its place.
 func sameResults(t *testing.T, want, got *onnx.Model, in map[string]*onnx.Tensor, tolerance float64) {
 	t.Helper()
+	sameResultsOn(t, "native", want, got, in, tolerance)
+	t.Run("ort", func(t *testing.T) {
+		needORT(t)
+		sameResultsOn(t, "ort", want, got, in, tolerance)
+	})
+}
+
+// sameResultsOn checks that a model computes natively what another does on a provider.
+func sameResultsOn(t *testing.T, provider string, want, got *onnx.Model, in map[string]*onnx.Tensor, tolerance float64) {
+	t.Helper()
 	if faults := got.Check(); len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	expect := runOn(t, "native", want, in)
-	compare := func(t *testing.T, provider string) {
-		t.Helper()
-		out := runOn(t, provider, got, in)
-		for i, v := range want.Graph.Outputs {
-			if d := difference(t, out[got.Graph.Outputs[i].Name], expect[v.Name]); !(d <= tolerance) {
-				t.Errorf("%s: %s is %g away", provider, v.Name, d)
-			}
+	expect, out := runOn(t, "native", want, in), runOn(t, provider, got, in)
+	for i, v := range want.Graph.Outputs {
+		if d := difference(t, out[got.Graph.Outputs[i].Name], expect[v.Name]); !(d <= tolerance) {
+			t.Errorf("%s: %s is %g away", provider, v.Name, d)
 		}
 	}
-	compare(t, "native")
-	t.Run("ort", func(t *testing.T) {
-		needORT(t)
-		compare(t, "ort")
-	})
 }
 
 // checker collects models and has the checker of the ONNX project (Debian's python3-onnx) look at them all at once.

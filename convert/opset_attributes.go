@@ -40,6 +40,8 @@ var newAttributes = map[string][]newAttribute{
 	"ArgMin":             {{12, "select_last_index", isInt(0)}},
 	"TopK":               {{11, "largest", isInt(1)}, {11, "sorted", anything}}, // sorted is always allowed where it is not asked for
 	"DepthToSpace":       {{11, "mode", isString("DCR")}},
+	"SpaceToDepth":       {{28, "mode", isString("DCR")}},
+	"Range":              {{27, "stash_type", anything}}, // of half precision
 	"ScatterElements":    {{16, "reduction", isString("none")}},
 	"ScatterND":          {{16, "reduction", isString("none")}},
 	"Reshape":            {{14, "allowzero", isInt(0)}},

@@ -14,7 +14,7 @@ import (
 // a model that uses them is refused by whatever reads it.
 var changes = map[string][]change{
 	"Clip":    {{11, clipInputs, clipAttrs}},
-	"Pad":     {{11, padInputs, padAttrs}, {18, nil, padAllAxes}, {19, nil, padNoWrap}},
+	"Pad":     {{11, padInputs, padAttrs}, {18, nil, padAllAxes}, {19, nil, refuse("mode", "wrap")}},
 	"Slice":   {{10, sliceInputs, sliceAttrs}},
 	"Dropout": {{12, dropoutInputs, dropoutAttrs}},
 	"TopK":    {{10, topKInput, topKAttr}, {11, nil, positiveAxes}},
@@ -50,9 +50,12 @@ var changes = map[string][]change{
 	"BatchNormalization": {{9, batchNormSpatial, nil}, {14, batchNormOneOutput, batchNormOneOutput}},
 	"MaxPool":            {{8, nil, maxPoolNoIndices}},
 	"Upsample":           {{9, upsampleInput, upsampleAttr}, {10, rename("Resize"), nil}},
-	"Resize":             {{10, nil, resizeToUpsample}, {11, resizeOld, resizeSimple}, {13, nil, resizeAllInputs}, {19, nil, resizeNoNewMode}},
+	"Resize":             {{10, nil, resizeToUpsample}, {11, resizeOld, resizeSimple}, {13, nil, resizeAllInputs}, {19, nil, refuse("coordinate_transformation_mode", "half_pixel_symmetric")}},
 	"Scatter":            {{11, rename("ScatterElements"), nil}},
 	"ScatterElements":    {{11, nil, rename("Scatter")}},
+
+	"RoiAlign": {{16, roiAlignCorners, roiAlignNoShift}},
+	"Scan":     {{9, scanOfBatch, scanOfBatch}, {11, nil, scanFromStart}},
 
 	"Max":  {{8, nil, sameShapes}},
 	"Min":  {{8, nil, sameShapes}},
@@ -83,6 +86,16 @@ func reduction() []change {
 func rename(to string) func(*editor, *onnx.Node) ([]*onnx.Node, error) {
 	return func(_ *editor, n *onnx.Node) ([]*onnx.Node, error) {
 		n.OpType = to
+		return one(n)
+	}
+}
+
+// refuse says that an older version does not have a value of an attribute.
+func refuse(attr, value string) func(*editor, *onnx.Node) ([]*onnx.Node, error) {
+	return func(_ *editor, n *onnx.Node) ([]*onnx.Node, error) {
+		if a := n.Attr(attr); a != nil && string(a.S) == value {
+			return nil, fmt.Errorf("%s %q", attr, value)
+		}
 		return one(n)
 	}
 }
@@ -170,13 +183,6 @@ func padAllAxes(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
 	n.Inputs = n.Inputs[:3]
 	n.Inputs[1] = e.ints(n.Outputs[0]+"/pads", all)
 	trimInputs(n)
-	return one(n)
-}
-
-func padNoWrap(_ *editor, n *onnx.Node) ([]*onnx.Node, error) {
-	if a := n.Attr("mode"); a != nil && string(a.S) == "wrap" {
-		return nil, errors.New(`mode "wrap"`)
-	}
 	return one(n)
 }
 
@@ -456,9 +462,29 @@ func resizeAllInputs(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
 	return one(n)
 }
 
-func resizeNoNewMode(_ *editor, n *onnx.Node) ([]*onnx.Node, error) {
-	if a := n.Attr("coordinate_transformation_mode"); a != nil && string(a.S) == "half_pixel_symmetric" {
-		return nil, errors.New(`"half_pixel_symmetric"`)
+// roiAlignCorners says what held for all before opset 16: coordinates are those of pixels' corners.
+func roiAlignCorners(_ *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	setAttr(n, op.Attr("coordinate_transformation_mode", "output_half_pixel"))
+	return one(n)
+}
+
+func roiAlignNoShift(_ *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	if a := takeAttr(n, "coordinate_transformation_mode"); a == nil || string(a.S) != "output_half_pixel" {
+		return nil, errors.New(`coordinate_transformation_mode "half_pixel"`)
+	}
+	return one(n)
+}
+
+// scanOfBatch: before opset 9 Scan went through a batch.
+func scanOfBatch(*editor, *onnx.Node) ([]*onnx.Node, error) {
+	return nil, errors.New("a Scan, which has had a batch up to opset 8 and has none since")
+}
+
+func scanFromStart(_ *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	for _, name := range []string{"scan_input_axes", "scan_output_axes"} {
+		if a := n.Attr(name); a != nil && slices.ContainsFunc(a.Ints, func(v int64) bool { return v < 0 }) {
+			return nil, fmt.Errorf("%s that count from the end", name)
+		}
 	}
 	return one(n)
 }

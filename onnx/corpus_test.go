@@ -11,9 +11,14 @@ import (
 	"github.com/onnxcnn/onnxcnn/internal/reftest"
 )
 
-// Every model of libonnx-testdata is read, is sound, and is the same after writing; every tensor is read.
+// Every model of the ONNX project's cases is read, is sound, and is the same after writing; every tensor is read.
 func TestCorpus(t *testing.T) {
-	models, err := filepath.Glob(reftest.OnnxData(t) + "/*/*/model.onnx")
+	t.Run("libonnx-testdata", func(t *testing.T) { checkCorpus(t, reftest.OnnxData(t)) })
+	t.Run("newest", func(t *testing.T) { checkCorpus(t, reftest.NewestOnnxData(t)) })
+}
+
+func checkCorpus(t *testing.T, root string) {
+	models, err := filepath.Glob(root + "/*/*/model.onnx")
 	if err != nil || len(models) < 1000 {
 		t.Fatalf("%d models, %v", len(models), err)
 	}

@@ -14,12 +14,24 @@ import (
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
-// manifest lists the cases of libonnx-testdata that must pass, one a line. ONNXCNN_UPDATE_MANIFEST=1 writes it anew.
-const manifest = "../../testdata/conformance/manifest.txt"
+// suites are collections of cases. A manifest lists those that must pass, one a line; ONNXCNN_UPDATE_MANIFEST=1 writes it
+// anew.
+var suites = []struct {
+	name     string
+	manifest string
+	root     func(testing.TB) string
+	groups   []string // the folders that hold cases
+	// made says that the data is made where it is needed, by a library whose last bits may differ: then no case is held to
+	// the tight tolerance.
+	made bool
+}{
+	{"libonnx-testdata", "../../testdata/conformance/libonnx-testdata.txt", reftest.OnnxData, []string{"node", "pytorch-converted", "pytorch-operator", "simple"}, false},
+	{"ONNX " + reftest.OnnxRelease, "../../testdata/conformance/onnx-" + reftest.OnnxRelease + ".txt", reftest.NewestOnnxData, []string{"node", "simple"}, true},
+}
 
 // readManifest returns the listed cases, with "tight" set for those that also pass with the tight tolerance.
-func readManifest(t *testing.T) map[string]bool {
-	f, err := os.Open(manifest)
+func readManifest(t *testing.T, path string) map[string]bool {
+	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,63 +51,67 @@ func readManifest(t *testing.T) map[string]bool {
 	return listed
 }
 
-// groups are the folders of libonnx-testdata that hold cases whose data is there.
-var groups = []string{"node", "pytorch-converted", "pytorch-operator", "simple"}
-
-// TestManifest runs every case of libonnx-testdata: those of the manifest must pass, all others must fail, so that the
-// manifest says exactly what works. Cases marked tight must pass with the tight tolerance too.
+// TestManifest runs every case: those of the manifests must pass, all others must fail, so that a manifest says exactly
+// what works. Cases marked tight must pass with the tight tolerance too.
 func TestManifest(t *testing.T) {
-	root := reftest.OnnxData(t)
-	update := os.Getenv("ONNXCNN_UPDATE_MANIFEST") == "1"
-	listed := map[string]bool{}
-	if !update {
-		listed = readManifest(t)
-	}
-	var lines []string
-	passed, seen := 0, map[string]bool{}
-	for _, g := range groups {
-		cases, err := Cases(filepath.Join(root, g))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, c := range cases {
-			name := g + "/" + c
-			seen[name] = true
-			err := Run(context.Background(), filepath.Join(root, name), backend.Options{Threads: 2}, Normal)
-			tight := err == nil && Run(context.Background(), filepath.Join(root, name), backend.Options{Threads: 2}, Tight) == nil
-			if err == nil {
-				passed++
+	for _, s := range suites {
+		t.Run(s.name, func(t *testing.T) {
+			root := s.root(t)
+			update := os.Getenv("ONNXCNN_UPDATE_MANIFEST") == "1"
+			listed := map[string]bool{}
+			if !update {
+				listed = readManifest(t, s.manifest)
 			}
-			wantTight, want := listed[name]
-			switch {
-			case update && tight:
-				lines = append(lines, name+" tight")
-			case update && err == nil:
-				lines = append(lines, name)
-			case update:
-				t.Logf("%s: %v", name, err)
-			case want && err != nil:
-				t.Errorf("%s: %v", name, err)
-			case !want && err == nil:
-				t.Errorf("%s passes but is not in the manifest (ONNXCNN_UPDATE_MANIFEST=1 adds it)", name)
-			case wantTight && !tight:
-				t.Errorf("%s: no longer passes with the tight tolerance", name)
+			var lines []string
+			passed, seen := 0, map[string]bool{}
+			for _, g := range s.groups {
+				cases, err := Cases(filepath.Join(root, g))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, c := range cases {
+					name := g + "/" + c
+					seen[name] = true
+					err := Run(context.Background(), filepath.Join(root, name), backend.Options{Threads: 2}, Normal)
+					tight := !s.made && err == nil && Run(context.Background(), filepath.Join(root, name), backend.Options{Threads: 2}, Tight) == nil
+					if err == nil {
+						passed++
+					}
+					wantTight, want := listed[name]
+					switch {
+					case update && tight:
+						lines = append(lines, name+" tight")
+					case update && err == nil:
+						lines = append(lines, name)
+					case update:
+						t.Logf("%s: %v", name, err)
+					case want && err != nil:
+						t.Errorf("%s: %v", name, err)
+					case !want && err == nil:
+						t.Errorf("%s passes but is not in the manifest (ONNXCNN_UPDATE_MANIFEST=1 adds it)", name)
+					case wantTight && !tight:
+						t.Errorf("%s: no longer passes with the tight tolerance", name)
+					}
+				}
 			}
-		}
+			for name := range listed {
+				if !seen[name] {
+					t.Errorf("%s is in the manifest but not in the data", name)
+				}
+			}
+			if update {
+				sort.Strings(lines)
+				head := "# Cases of " + s.name + " that must pass, and that CI checks to be all that do. \"tight\": within a few roundings too.\n"
+				if s.made {
+					head = "# Cases of " + s.name + " that must pass, and that CI checks to be all that do.\n"
+				}
+				if err := os.WriteFile(s.manifest, []byte(head+strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			t.Logf("figure: conformance, %s: %d of %d cases pass", s.name, passed, len(seen))
+		})
 	}
-	for name := range listed {
-		if !seen[name] {
-			t.Errorf("%s is in the manifest but not in the data", name)
-		}
-	}
-	if update {
-		sort.Strings(lines)
-		head := "# Cases of libonnx-testdata that must pass, and that CI checks to be all that do. \"tight\": within a few roundings too.\n"
-		if err := os.WriteFile(manifest, []byte(head+strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("figure: conformance: %d cases of libonnx-testdata pass", passed)
 }
 
 // TestFolder runs all cases of the folder in ONNXCNN_CASES (make conformance DATA=dir).

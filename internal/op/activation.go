@@ -219,7 +219,11 @@ var fastGeluKernels = floats1(func(y, x []float32) {
 })
 
 func swish(alpha float32) kernels1 {
-	return floats1(func(y, x []float32) {
+	return kernels1{onnx.Float: loop1(costlyGrain, swish32(alpha)), onnx.Double: loop1(costlyGrain, swish64(alpha))}
+}
+
+func swish32(alpha float32) func(y, x []float32) {
+	return func(y, x []float32) {
 		if alpha == 1 {
 			kernel.Default().Silu(y[:len(x)], x)
 			return
@@ -227,7 +231,11 @@ func swish(alpha float32) kernels1 {
 		for i, v := range x {
 			y[i] = v * kernel.SigmoidF(alpha*v)
 		}
-	}, func(x float64) float64 { return x / (1 + math.Exp(-float64(alpha)*x)) })
+	}
+}
+
+func swish64(alpha float32) func(y, x []float64) {
+	return each1(func(x float64) float64 { return x / (1 + math.Exp(-float64(alpha)*x)) })
 }
 
 func shrink[T real](bias, lambd float64) kernel1 {

@@ -140,6 +140,7 @@ func TestCompareAndLogic(t *testing.T) {
 		two("shift left", "BitShift", 11, attrs{"direction": "LEFT"}, of[uint8](16, 1, 1), of[uint8](1, 7, 8), of[uint8](32, 128, 0)),
 		two("shift right", "BitShift", 11, attrs{"direction": "RIGHT"}, of[uint64](16, 1<<63), of[uint64](1, 63), of[uint64](8, 1)),
 		twoErr("shift nowhere", "BitShift", 11, attrs{"direction": "UP"}, of[uint8](16), of[uint8](1), "direction"),
-		twoErr("shift signed", "BitShift", 11, attrs{"direction": "LEFT"}, of[int8](16), of[int8](1), "not supported"),
+		two("shift signed left", "BitShift", 28, attrs{"direction": "LEFT"}, of[int8](3, 64, -1, 1, 1), of[int8](1, 1, 7, 8, -1), of[int8](6, -128, -128, 0, 0)),
+		two("shift signed right", "BitShift", 28, attrs{"direction": "RIGHT"}, of[int32](-8, 8, -8, 8, -8, 8), of[int32](1, 1, 32, 32, -1, -1), of[int32](-4, 4, -1, 0, -1, 0)),
 	})
 }

@@ -8,15 +8,20 @@ import (
 
 func init() {
 	register(Def{Type: "CumSum", Since: 11, MinIn: 2, MaxIn: 2, MaxOut: 1, New: func(s *Spec) (Op, error) {
-		return cumSum{exclusive: s.Bool("exclusive", false), reverse: s.Bool("reverse", false)}, nil
+		return newCumulative(s, false), nil
 	}})
 }
 
-// cumSum is y[i] = x[0] + ... + x[i] along the axis that input 1 names; without x[i] itself where exclusive is set, and
-// from the other end where reverse is set. Sums of floats are kept in float64, those of integers wrap around.
-type cumSum struct{ exclusive, reverse bool }
+// cumulative is y[i] = x[0] + ... + x[i] along the axis that input 1 names, or the product of these elements; without
+// x[i] itself where exclusive is set, and from the other end where reverse is set. Sums and products of floats are kept
+// in float64, those of integers wrap around.
+type cumulative struct{ exclusive, reverse, product bool }
 
-func (c cumSum) axis(t *onnx.Tensor, rank int) (int, error) {
+func newCumulative(s *Spec, product bool) cumulative {
+	return cumulative{exclusive: s.Bool("exclusive", false), reverse: s.Bool("reverse", false), product: product}
+}
+
+func (c cumulative) axis(t *onnx.Tensor, rank int) (int, error) {
 	list, err := intsOf(t)
 	if err != nil {
 		return 0, err
@@ -27,7 +32,7 @@ func (c cumSum) axis(t *onnx.Tensor, rank int) (int, error) {
 	return normAxis(list[0], rank)
 }
 
-func (c cumSum) Infer(in []Info) ([]Info, error) {
+func (c cumulative) Infer(in []Info) ([]Info, error) {
 	switch in[0].Type {
 	case onnx.Float, onnx.Double, onnx.Int32, onnx.Int64, onnx.Uint32, onnx.Uint64:
 	default:
@@ -41,29 +46,29 @@ func (c cumSum) Infer(in []Info) ([]Info, error) {
 	return []Info{{Type: in[0].Type, Shape: in[0].Shape}}, nil
 }
 
-func (c cumSum) Run(rt *Runtime, in, out []*onnx.Tensor) error {
+func (c cumulative) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 	axis, err := c.axis(in[1], len(in[0].Shape))
 	if err != nil {
 		return err
 	}
 	switch in[0].Type {
 	case onnx.Float:
-		cumSumOf[float32, float64](rt, c, axis, in[0], out[0])
+		cumulate[float32, float64](rt, c, axis, in[0], out[0])
 	case onnx.Double:
-		cumSumOf[float64, float64](rt, c, axis, in[0], out[0])
+		cumulate[float64, float64](rt, c, axis, in[0], out[0])
 	case onnx.Int32:
-		cumSumOf[int32, int32](rt, c, axis, in[0], out[0])
+		cumulate[int32, int32](rt, c, axis, in[0], out[0])
 	case onnx.Int64:
-		cumSumOf[int64, int64](rt, c, axis, in[0], out[0])
+		cumulate[int64, int64](rt, c, axis, in[0], out[0])
 	case onnx.Uint32:
-		cumSumOf[uint32, uint32](rt, c, axis, in[0], out[0])
+		cumulate[uint32, uint32](rt, c, axis, in[0], out[0])
 	case onnx.Uint64:
-		cumSumOf[uint64, uint64](rt, c, axis, in[0], out[0])
+		cumulate[uint64, uint64](rt, c, axis, in[0], out[0])
 	}
 	return nil
 }
 
-func cumSumOf[T, A real](rt *Runtime, c cumSum, axis int, in, out *onnx.Tensor) {
+func cumulate[T, A real](rt *Runtime, c cumulative, axis int, in, out *onnx.Tensor) {
 	outer, n, inner := outerInner(in.Shape, axis)
 	x, y := onnx.Data[T](in), onnx.Data[T](out)
 	step := inner
@@ -76,15 +81,21 @@ func cumSumOf[T, A real](rt *Runtime, c cumSum, axis int, in, out *onnx.Tensor) 
 			if c.reverse {
 				at += (n - 1) * inner
 			}
-			var sum A
+			var total A
+			if c.product {
+				total = 1
+			}
 			for range n {
-				v := A(x[at])
-				if c.exclusive {
-					y[at] = T(sum)
-					sum += v
+				before, v := total, A(x[at])
+				if c.product {
+					total *= v
 				} else {
-					sum += v
-					y[at] = T(sum)
+					total += v
+				}
+				if c.exclusive {
+					y[at] = T(before)
+				} else {
+					y[at] = T(total)
 				}
 				at += step
 			}

@@ -8,38 +8,39 @@ import (
 
 func init() {
 	register(Def{Type: "DepthToSpace", Since: 1, MinIn: 1, MaxIn: 1, MaxOut: 1, Half: true, New: func(s *Spec) (Op, error) {
-		b, err := blockSize(s)
-		d := depthToSpace{block: b}
-		switch mode := s.String("mode", "DCR"); mode {
-		case "DCR":
-		case "CRD":
-			d.crd = true
-		default:
-			return nil, fmt.Errorf("mode %q is not known", mode)
-		}
-		return d, err
+		b, err := newBlocks(s)
+		return depthToSpace{b}, err
 	}})
 	register(Def{Type: "SpaceToDepth", Since: 1, MinIn: 1, MaxIn: 1, MaxOut: 1, Half: true, New: func(s *Spec) (Op, error) {
-		b, err := blockSize(s)
-		return spaceToDepth{block: b}, err
+		b, err := newBlocks(s)
+		return spaceToDepth{b}, err
 	}})
 }
 
-func blockSize(s *Spec) (int, error) {
-	b := s.Int("blocksize", 0)
-	if b < 1 || b > 1<<20 {
-		return 0, fmt.Errorf("blocksize is %d, want 1 or more", b)
+// blocks is how a channel number stands for a place in a block of pixels and a channel of the other side: in this order
+// (DCR), or the channel first (CRD, as PyTorch's PixelShuffle has it).
+type blocks struct {
+	block int
+	crd   bool
+}
+
+func newBlocks(s *Spec) (blocks, error) {
+	b := blocks{block: s.Int("blocksize", 0)}
+	if b.block < 1 || b.block > 1<<20 {
+		return b, fmt.Errorf("blocksize is %d, want 1 or more", b.block)
+	}
+	switch mode := s.String("mode", "DCR"); mode {
+	case "DCR":
+	case "CRD":
+		b.crd = true
+	default:
+		return b, fmt.Errorf("mode %q is not known", mode)
 	}
 	return b, nil
 }
 
-// depthToSpace moves channels of an [N,C,H,W] input into blocks of pixels, [N,C/b²,H*b,W*b]. A channel number is made
-// of a place in the block and an output channel: in this order (DCR), or the channel first (CRD, as PyTorch's
-// PixelShuffle has it).
-type depthToSpace struct {
-	block int
-	crd   bool
-}
+// depthToSpace moves channels of an [N,C,H,W] input into blocks of pixels, [N,C/b²,H*b,W*b].
+type depthToSpace struct{ blocks }
 
 func (d depthToSpace) Infer(in []Info) ([]Info, error) {
 	s, b := in[0].Shape, d.block
@@ -69,9 +70,8 @@ func (d depthToSpace) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 	return nil
 }
 
-// spaceToDepth moves blocks of pixels of an [N,C,H,W] input into channels, [N,C*b²,H/b,W/b]: the place in the block is
-// the leading part of the channel number.
-type spaceToDepth struct{ block int }
+// spaceToDepth moves blocks of pixels of an [N,C,H,W] input into channels, [N,C*b²,H/b,W/b].
+type spaceToDepth struct{ blocks }
 
 func (d spaceToDepth) Infer(in []Info) ([]Info, error) {
 	s, b := in[0].Shape, d.block
@@ -93,6 +93,10 @@ func (d spaceToDepth) Infer(in []Info) ([]Info, error) {
 
 func (d spaceToDepth) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 	s, b := in[0].Shape, d.block
-	transposeInto(rt, out[0], in[0], []int{s[0], s[1], s[2] / b, b, s[3] / b, b}, []int{0, 3, 5, 1, 2, 4})
+	order := []int{0, 3, 5, 1, 2, 4}
+	if d.crd {
+		order = []int{0, 1, 3, 5, 2, 4}
+	}
+	transposeInto(rt, out[0], in[0], []int{s[0], s[1], s[2] / b, b, s[3] / b, b}, order)
 	return nil
 }

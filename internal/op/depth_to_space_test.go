@@ -29,6 +29,8 @@ func TestSpaceToDepth(t *testing.T) {
 	x := seq([]int{1, 1, 2, 4}, 0, 7)
 	runCases(t, []opCase{
 		{name: "blocks", node: n(2), in: tensors{x}, want: tensors{f32([]int{1, 4, 1, 2}, 0, 2, 1, 3, 4, 6, 5, 7)}},
+		{name: "blocks, CRD", node: node("SpaceToDepth", 1, 1, attrs{"blocksize": 2, "mode": "CRD"}), in: tensors{seq([]int{1, 2, 2, 2}, 0, 7)}, want: tensors{f32([]int{1, 8, 1, 1}, 0, 1, 2, 3, 4, 5, 6, 7)}},
+		{name: "mode", node: node("SpaceToDepth", 1, 1, attrs{"blocksize": 2, "mode": "RCD"}), in: tensors{x}, wantErr: `mode "RCD" is not known`},
 		{name: "block", node: node("SpaceToDepth", 1, 1, nil), in: tensors{x}, wantErr: "blocksize is 0"},
 		{name: "no multiple", node: n(4), in: tensors{x}, wantErr: "height 2 and width 4 are not both multiples of the block size 4"},
 		{name: "rank", node: n(1), in: tensors{f32([]int{1}, 1)}, wantErr: "want rank 4"},

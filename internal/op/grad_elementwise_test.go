@@ -89,6 +89,8 @@ func TestBinaryGradients(t *testing.T) {
 		{name: "Pow, powers of 0", node: gradNode("Pow"), in: []*onnx.Tensor{values64(0, 0), values64(1.5, 2)}, fixed: []int{0}},
 		{name: "Pow, integer exponent", node: gradNode("Pow"), in: []*onnx.Tensor{normal64(1, 2, 2), onnx.Of([]int{2}, []int64{3, 2})}},
 		{name: "Pow, channel exponents, opset 6", opset: 6, node: gradNode("Pow", op.Attr("broadcast", 1), op.Attr("axis", 1)), in: []*onnx.Tensor{positive64(1, 2, 3, 2), normal64(2, 3)}},
+		{name: "SwiGLU", node: gradNode("SwiGLU"), in: []*onnx.Tensor{normal64(1, 2, 3), normal64(2, 2, 3)}},
+		{name: "SwiGLU, alpha", node: gradNode("SwiGLU", op.Attr("alpha", float32(0.7))), in: []*onnx.Tensor{normal64(1, 5), normal64(2, 5)}},
 		{name: "Mean", node: gradNode("Mean"), in: []*onnx.Tensor{normal64(1, 2, 2), normal64(2, 1, 2), normal64(3)}},
 		{name: "Mod, signs of the divisor", node: gradNode("Mod"), in: []*onnx.Tensor{values64(-7.3, 5.2, 5.3, -1), values64(2, -3, 1.5, -0.3)}},
 		{name: "Mod, signs of the dividend", node: gradNode("Mod", op.Attr("fmod", 1)), in: []*onnx.Tensor{values64(-7.3, 5.2, 5.3, -1), values64(2)}},

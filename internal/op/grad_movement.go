@@ -29,13 +29,14 @@ func init() {
 		})
 		return nil
 	})
-	registerGrad("", "DepthToSpace", depthToSpaceGrad)
-	registerGrad("", "SpaceToDepth", func(g *Grad) error {
-		g.setIfWanted(0, func() string {
-			return g.Add("DepthToSpace", []string{g.Up[0]}, Attr("blocksize", g.Int("blocksize", 1)))
+	for name, back := range map[string]string{"DepthToSpace": "SpaceToDepth", "SpaceToDepth": "DepthToSpace"} {
+		registerGrad("", name, func(g *Grad) error {
+			g.setIfWanted(0, func() string {
+				return g.Add(back, []string{g.Up[0]}, Attr("blocksize", g.Int("blocksize", 1)), Attr("mode", g.String("mode", "DCR")))
+			})
+			return nil
 		})
-		return nil
-	})
+	}
 }
 
 // setIfWanted sets the gradient of an input to what value makes, if it is wanted.
@@ -135,19 +136,5 @@ func splitGrad(g *Grad) error {
 		}
 	}
 	g.Set(0, g.Add("Concat", parts, Attr("axis", g.Int("axis", 0))))
-	return nil
-}
-
-func depthToSpaceGrad(g *Grad) error {
-	if !g.Wanted(0) {
-		return nil
-	}
-	b, s := g.Int("blocksize", 1), g.In[0].Shape
-	if g.String("mode", "DCR") != "CRD" {
-		g.Set(0, g.Add("SpaceToDepth", []string{g.Up[0]}, Attr("blocksize", b)))
-		return nil
-	}
-	wide := g.Reshape(g.Up[0], []int{s[0], s[1] / (b * b), s[2], b, s[3], b})
-	g.Set(0, g.Reshape(g.Add("Transpose", []string{wide}, Attr("perm", []int{0, 1, 3, 5, 2, 4})), s))
 	return nil
 }

@@ -49,6 +49,7 @@ func TestMovementGradients(t *testing.T) {
 		{name: "Trilu, lower", node: gradNode("Trilu", op.Attr("upper", 0)), in: x(3, 3)},
 		{name: "DepthToSpace", node: gradNode("DepthToSpace", op.Attr("blocksize", 2)), in: x(2, 8, 2, 3)},
 		{name: "DepthToSpace, CRD", node: gradNode("DepthToSpace", op.Attr("blocksize", 2), op.Attr("mode", "CRD")), in: x(2, 8, 2, 3)},
+		{name: "SpaceToDepth, CRD", node: gradNode("SpaceToDepth", op.Attr("blocksize", 2), op.Attr("mode", "CRD")), in: x(2, 2, 4, 6)},
 		{name: "SpaceToDepth", node: gradNode("SpaceToDepth", op.Attr("blocksize", 2)), in: x(2, 2, 4, 6)},
 		{name: "ReverseSequence", node: gradNode("ReverseSequence"), in: with(normal64(1, 3, 2, 2), list64(3, 2))},
 		{name: "ReverseSequence, batch first", node: gradNode("ReverseSequence", op.Attr("batch_axis", 0), op.Attr("time_axis", 1)), in: with(normal64(1, 2, 3), list64(1, 3))},

@@ -29,19 +29,17 @@ func init() {
 		return binary{kernels: integers2(bitXor[int8], bitXor[int16], bitXor[int32], bitXor[int64],
 			bitXor[uint8], bitXor[uint16], bitXor[uint32], bitXor[uint64])}, nil
 	})
-	// BitShift moves bits by the second input; all bits are gone where that is the type's width or more.
+	// BitShift moves bits by the second input. Those that are moved out are gone; those that come in are zero, or on the
+	// left of a signed number its sign. Nothing else is left where it is moved by the type's width or more, or by a
+	// negative number.
 	registerBinary("BitShift", 11, func(s *Spec) (binary, error) {
 		switch d := s.String("direction", ""); d {
 		case "LEFT":
-			return binary{kernels: kernels2{
-				onnx.Uint8: runs(cheapGrain, each2(shl[uint8])), onnx.Uint16: runs(cheapGrain, each2(shl[uint16])),
-				onnx.Uint32: runs(cheapGrain, each2(shl[uint32])), onnx.Uint64: runs(cheapGrain, each2(shl[uint64])),
-			}}, nil
+			return binary{kernels: integers2(shl[int8], shl[int16], shl[int32], shl[int64],
+				shl[uint8], shl[uint16], shl[uint32], shl[uint64])}, nil
 		case "RIGHT":
-			return binary{kernels: kernels2{
-				onnx.Uint8: runs(cheapGrain, each2(shr[uint8])), onnx.Uint16: runs(cheapGrain, each2(shr[uint16])),
-				onnx.Uint32: runs(cheapGrain, each2(shr[uint32])), onnx.Uint64: runs(cheapGrain, each2(shr[uint64])),
-			}}, nil
+			return binary{kernels: integers2(shr[int8], shr[int16], shr[int32], shr[int64],
+				shr[uint8], shr[uint16], shr[uint32], shr[uint64])}, nil
 		default:
 			return binary{}, fmt.Errorf(`attribute "direction": %q is not LEFT or RIGHT`, d)
 		}
@@ -59,12 +57,17 @@ func integers2(i8 func(a, b int8) int8, i16 func(a, b int16) int16, i32 func(a, 
 	}
 }
 
-type unsigned interface {
-	uint8 | uint16 | uint32 | uint64
-}
-
 func bitAnd[T integer](a, b T) T { return a & b }
 func bitOr[T integer](a, b T) T  { return a | b }
 func bitXor[T integer](a, b T) T { return a ^ b }
-func shl[T unsigned](a, b T) T   { return a << b }
-func shr[T unsigned](a, b T) T   { return a >> b }
+
+func shl[T integer](a, b T) T { return a << shift(b) }
+func shr[T integer](a, b T) T { return a >> shift(b) }
+
+// shift is how far a shift by b goes: out of the type where b is negative.
+func shift[T integer](b T) uint64 {
+	if b < 0 {
+		return 64
+	}
+	return uint64(b)
+}

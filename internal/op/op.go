@@ -17,7 +17,7 @@ import (
 )
 
 // MaxOpset is the newest version of the ai.onnx operator set that this package implements.
-const MaxOpset = 25
+const MaxOpset = 28
 
 // Def describes an operator.
 type Def struct {

@@ -73,6 +73,24 @@ func OnnxData(t testing.TB) string {
 	return ""
 }
 
+// NewestOnnxData returns the folder that scripts/onnx_cases.sh makes, which has the folders node and simple, each with a
+// folder a case: the environment's ONNXCNN_ONNX_CASES, else where the script puts it.
+func NewestOnnxData(t testing.TB) string {
+	t.Helper()
+	dir := os.Getenv("ONNXCNN_ONNX_CASES")
+	if cache, err := os.UserCacheDir(); dir == "" && err == nil {
+		dir = filepath.Join(cache, "onnxcnn-onnx", OnnxRelease, "cases")
+	}
+	if isDir(filepath.Join(dir, "node")) {
+		return dir
+	}
+	Missing(t, "the cases of ONNX "+OnnxRelease+" (scripts/onnx_cases.sh)")
+	return ""
+}
+
+// OnnxRelease is the release of ONNX whose cases [NewestOnnxData] finds; scripts/onnx_cases.sh has it, too.
+const OnnxRelease = "1.23.2"
+
 // ORTLibrary returns the path of the ONNX Runtime library: the environment's ONNXCNN_ORT_LIB, else where scripts/get_ort.sh
 // puts it.
 func ORTLibrary(t testing.TB) string {
