@@ -3,6 +3,7 @@ package convert
 import (
 	"bytes"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/onnxcnn/onnxcnn/internal/filemap"
@@ -42,10 +43,16 @@ func ReadWeights(path string) (*Weights, error) {
 			found = &r
 		}
 	}
+	model := found == nil && bytes.HasPrefix(bytes.TrimSpace(data[:min(len(data), 1<<10)]), []byte("{")) && bytes.Contains(data, []byte(`"weightsManifest"`))
 	if err := unmap(); err != nil {
 		return nil, err
 	}
-	if found == nil {
+	switch {
+	case model:
+		return nil, fmt.Errorf("%s: a TensorFlow.js model, which says itself what network it is: convert it without naming one", path)
+	case found == nil && strings.EqualFold(filepath.Ext(path), ".safetensors"):
+		return ReadSafetensors(path) // which says what is wrong with it
+	case found == nil:
 		return nil, fmt.Errorf("%s: not a file of weights that is known here (%s)", path, strings.Join(known, ", "))
 	}
 	return found.read(path)

@@ -67,13 +67,17 @@ func TestSafetensors(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	// A header that announces more than the file has is no safetensors file to ReadWeights, but may be given as one.
-	path := write(t, "w.safetensors", []byte("\xff\xff\xff\xff\xff\xff\xff\x7f{}"))
-	if _, err := ReadSafetensors(path); err == nil || !strings.Contains(err.Error(), "cut short") {
-		t.Error(err)
-	}
-	if _, err := ReadWeights(path); err == nil || !strings.Contains(err.Error(), "not a file of weights that is known here (npz, PyTorch, safetensors") {
-		t.Error(err)
+	// What the content does not tell, the name may; a model is not weights.
+	for name, c := range map[string]struct{ data, err string }{
+		"w.safetensors": {"\xff\xff\xff\xff\xff\xff\xff\x7f{}", "cut short"},
+		"w.pth":         {"PK\x03\x04cut", "the file is cut short; get it again"},
+		"model.json":    {`{"modelTopology": {}, "weightsManifest": []}`, "a TensorFlow.js model, which says itself what network it is"},
+		"other.json":    {`{}`, "not a file of weights that is known here (npz, PyTorch, safetensors"},
+	} {
+		path := write(t, name, []byte(c.data))
+		if _, err := ReadWeights(path); err == nil || !strings.Contains(err.Error(), c.err) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -1,6 +1,9 @@
 package onnx
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // FormatError says what is wrong with the bytes of a model or a tensor, and where.
 type FormatError struct {
@@ -17,13 +20,22 @@ func (e *FormatError) Error() string {
 		s = e.File + ": "
 	}
 	if e.Field != "" {
-		s += e.Field + ": "
+		s += shortened(e.Field) + ": "
 	}
 	s += e.What
 	if e.Offset >= 0 {
 		s += fmt.Sprintf(" (at byte %d)", e.Offset)
 	}
 	return s
+}
+
+// shortened leaves out the middle of what deep nesting or a long name made unreadable.
+func shortened(field string) string {
+	const head, tail = 240, 160
+	if len(field) <= head+tail {
+		return field
+	}
+	return strings.ToValidUTF8(field[:head], "") + " ... " + strings.ToValidUTF8(field[len(field)-tail:], "")
 }
 
 // ExternalDataError says why the external data of a tensor is refused.

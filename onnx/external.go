@@ -90,7 +90,17 @@ func (d *folder) read(w *tensorProto, n int) ([]byte, error) {
 	}
 	data, err := d.open(p.location)
 	if err != nil {
-		return refuse(err, "not read from %s", filepath.Join(d.path, filepath.FromSlash(p.location)))
+		at := filepath.Join(d.path, filepath.FromSlash(p.location))
+		var pe *fs.PathError
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return refuse(fs.ErrNotExist, "%s belongs to the model and is missing: put it there", at)
+		case errors.As(err, &pe) && strings.Contains(pe.Err.Error(), "escapes"): // of [os.Root], which exports no such error
+			return refuse(nil, "not read from %s: a link leads out of the model's folder; put the file itself there", at)
+		case errors.As(err, &pe):
+			err = pe.Err
+		}
+		return refuse(err, "not read from %s", at)
 	}
 	size := int64(len(data))
 	want := int64(w.typ.Bytes(n))
@@ -103,7 +113,7 @@ func (d *folder) read(w *tensorProto, n int) ([]byte, error) {
 		return refuse(nil, "length is %d, but %v%v takes %d bytes", p.length, w.typ, w.dims, want)
 	}
 	if p.offset > size || p.length > size-p.offset {
-		return refuse(nil, "bytes %d to %d are wanted, and the file has %d", p.offset, p.offset+p.length, size)
+		return refuse(nil, "%d bytes from byte %d on are wanted, and the file has %d", p.length, p.offset, size)
 	}
 	return data[p.offset : p.offset+p.length : p.offset+p.length], nil
 }

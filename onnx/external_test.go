@@ -97,19 +97,19 @@ func TestExternalData(t *testing.T) {
 		{"case 36: through a folder", []string{"location", "sub/../../secret.bin"}, []string{`".."`}},
 		{"case 36: absolute", []string{"location", "/tmp/secret.bin"}, []string{"absolute"}},
 		{"case 36: backslashes", []string{"location", `.\..\secret.bin`}, []string{"backslash"}},
-		{"case 36: link to outside", []string{"location", "link.bin"}, []string{filepath.Join(dir, "link.bin"), "escapes"}},
-		{"case 36: linked folder", []string{"location", "folder/w.bin"}, []string{"escapes"}},
+		{"case 36: link to outside", []string{"location", "link.bin"}, []string{filepath.Join(dir, "link.bin"), "a link leads out of the model's folder"}},
+		{"case 36: linked folder", []string{"location", "folder/w.bin"}, []string{"leads out"}},
 		{"case 36: hard link", []string{"location", "hard.bin"}, []string{"2 hard links"}},
 		{"case 36: FIFO", []string{"location", "fifo"}, []string{"not a regular file"}},
-		{"case 36: device by link", []string{"location", "zero"}, []string{"escapes"}},
+		{"case 36: device by link", []string{"location", "zero"}, []string{"leads out"}},
 		{"case 36: device", []string{"location", "/dev/zero"}, []string{"absolute"}},
 		{"case 36: empty", []string{"location", ""}, []string{"no location"}},
 		{"case 36: none", nil, []string{"no location"}},
 		{"case 36: NUL", []string{"location", "w.bin\x00.txt"}, []string{"NUL"}},
-		{"case 36: missing", []string{"location", "none.bin"}, []string{filepath.Join(dir, "none.bin")}},
+		{"case 36: missing", []string{"location", "none.bin"}, []string{filepath.Join(dir, "none.bin") + " belongs to the model and is missing"}},
 		{"folder", []string{"location", "sub"}, []string{"not a regular file"}},
 		{"dot", []string{"location", "."}, []string{"not a regular file"}},
-		{"too short", []string{"location", "w.bin", "offset", "20"}, []string{"bytes 20 to 36 are wanted, and the file has 32"}},
+		{"too short", []string{"location", "w.bin", "offset", "20"}, []string{"16 bytes from byte 20 on are wanted, and the file has 32"}},
 		{"empty file", []string{"location", "empty.bin"}, []string{"the file has 0"}},
 		{"offset beyond", []string{"location", "w.bin", "offset", "9223372036854775807"}, []string{"the file has 32"}},
 		{"negative offset", []string{"location", "w.bin", "offset", "-4"}, []string{`offset "-4" is not a number`}},
@@ -164,5 +164,16 @@ func TestSaveExternal(t *testing.T) {
 	}
 	if b, err := os.ReadFile(path); !strings.Contains(string(b), "o.onnx.data") || strings.Contains(string(b), "sub/") {
 		t.Errorf("% x, %v: want only the new location in it", b, err)
+	}
+}
+
+// What deep nesting or a long name makes of a field's path can still be read.
+func TestShortened(t *testing.T) {
+	long := strings.Repeat("graph.node[0].", 1000) + "end"
+	if got := shortened(long); len(got) > 420 || !strings.HasPrefix(got, "graph.node[0].") || !strings.HasSuffix(got, ".end") {
+		t.Errorf("%d bytes: %s", len(got), got)
+	}
+	if got := shortened("graph.node[3]"); got != "graph.node[3]" {
+		t.Error(got)
 	}
 }

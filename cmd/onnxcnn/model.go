@@ -48,12 +48,23 @@ func openModel(path string) (*onnx.Model, error) {
 	return nil, zooErr
 }
 
-// missingFile says plainly that a file does not exist.
+// missingFile says plainly that a file does not exist, if that is so and not another one that it names is missing.
 func missingFile(file string, err error) error {
-	if errors.Is(err, os.ErrNotExist) {
+	if !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if _, missing := os.Stat(file); errors.Is(missing, os.ErrNotExist) {
 		return fmt.Errorf("%s: there is no such file", file)
 	}
 	return err
+}
+
+// itHas tells which inputs a model has.
+func itHas(names []string) string {
+	if len(names) == 0 {
+		return "it has none"
+	}
+	return "it has " + strings.Join(names, ", ")
 }
 
 // missingPath says plainly that a file or folder does not exist, if that is what an error says.
@@ -93,7 +104,7 @@ func inputShapes(m *onnx.Model, values []string) (map[string][]int, error) {
 			name = names[0]
 		}
 		if !slices.Contains(names, name) {
-			return nil, withHint(usagef("--input %s: the model has no input %q", v, name), "it has %s", strings.Join(names, ", "))
+			return nil, withHint(usagef("--input %s: the model has no input %q", v, name), "%s", itHas(names))
 		}
 		if shapes[name] != nil {
 			return nil, usagef("--input %s: the shape of %q is given twice", v, name)

@@ -129,7 +129,7 @@ func readInputs(m *onnx.Model, args []string) (map[string]*onnx.Tensor, error) {
 	inputs := map[string]*onnx.Tensor{}
 	add := func(arg, name string, t *onnx.Tensor) error {
 		if !slices.Contains(names, name) {
-			return withHint(usagef("%s: the model has no input %q", arg, name), "it has %s", strings.Join(names, ", "))
+			return withHint(usagef("%s: the model has no input %q", arg, name), "%s", itHas(names))
 		}
 		if inputs[name] != nil {
 			return usagef("%s: input %q is given twice", arg, name)

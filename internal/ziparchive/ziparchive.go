@@ -52,6 +52,9 @@ func Is(data []byte) bool {
 func Open(data []byte) (*Archive, error) {
 	r := &tap{data: data}
 	z, err := zip.NewReader(r, int64(len(data)))
+	if errors.Is(err, zip.ErrFormat) {
+		return nil, errors.New("zip archive: it has no directory at its end: the file is cut short; get it again")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("zip archive: %w", err)
 	}
