@@ -104,6 +104,7 @@ func (r *Report) Quarantine(ctx context.Context, folder string, kinds []Kind) ([
 		return e.Encode(m)
 	})
 	if err != nil {
+		_ = os.Remove(folder) // nothing is in it, and the next time its name must be free
 		return nil, err
 	}
 	done := []Moved{}
@@ -191,9 +192,17 @@ func removeEmpty(dir string) {
 	_ = os.Remove(dir) // fails where something is left, which then stays
 }
 
-// move gives a file another place, and makes the folders for it. It does not replace a file.
+// move gives a file or a folder another place, and makes the folders for it. It does not replace a file; a folder joins one
+// that is there, for it may be the rest of one that was moved in part.
 func move(from, to string) error {
-	if _, err := os.Lstat(to); err == nil {
+	if there, err := os.Lstat(to); err == nil {
+		here, err := os.Lstat(from)
+		if err != nil {
+			return err
+		}
+		if here.IsDir() && there.IsDir() {
+			return join(from, to)
+		}
 		return &fs.PathError{Op: "move", Path: to, Err: fs.ErrExist}
 	}
 	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
@@ -204,6 +213,22 @@ func move(from, to string) error {
 		return err
 	}
 	return carry(from, to)
+}
+
+// join moves all that is in a folder to another, and removes it.
+func join(from, to string) error {
+	list, err := os.ReadDir(from)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, d := range list {
+		errs = append(errs, move(filepath.Join(from, d.Name()), filepath.Join(to, d.Name())))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return os.Remove(from)
 }
 
 // carry moves what cannot be renamed, because it goes to another file system: it is copied, and the original goes when the
