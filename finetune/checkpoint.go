@@ -20,9 +20,10 @@ import (
 // progress is where a run is, beside its numbers. Random numbers need nothing here: those of an epoch follow from the
 // seed and the epoch.
 type progress struct {
-	History []Epoch `json:"history"`
-	Phase   int     `json:"phase"` // from 0
-	Steps   int     `json:"steps"` // of the phase
+	History []Epoch  `json:"history"`
+	Phase   int      `json:"phase"`  // from 0
+	Steps   int      `json:"steps"`  // of the phase
+	Unread  []string `json:"unread"` // names of the images that could not be read
 
 	HeadFirst int `json:"head_first"` // the head's first node in the network
 
@@ -112,7 +113,7 @@ func (r *run) saveCheckpoint() error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	p := progress{History: r.history, Phase: r.phase, Steps: r.trainer.opt.steps, HeadFirst: r.net.headFirst, PlateauBest: strconv.FormatFloat(r.schedule.best, 'g', -1, 64),
+	p := progress{History: r.history, Phase: r.phase, Steps: r.trainer.opt.steps, Unread: r.unread, HeadFirst: r.net.headFirst, PlateauBest: strconv.FormatFloat(r.schedule.best, 'g', -1, 64),
 		PlateauBad: r.schedule.bad, PlateauScale: r.schedule.scale}
 	state, err := json.Marshal(p)
 	if err != nil {
@@ -246,8 +247,26 @@ func (r *run) parseCheckpoint(data []byte) (*checkpoint, error) {
 	return c, nil
 }
 
+// sameImages makes sure that the images that can be read are those that could be before: with others the run would come to
+// something else.
+func (r *run) sameImages(before []string) error {
+	others := func(list, than []string) []string {
+		return slices.DeleteFunc(slices.Clone(list), func(name string) bool { return slices.Contains(than, name) })
+	}
+	if gone := others(r.unread, before); len(gone) > 0 {
+		return fmt.Errorf("is of a run with images that cannot be read any more (%s): %w", strings.Join(gone, ", "), errors.Join(r.skipped...))
+	}
+	if back := others(before, r.unread); len(back) > 0 {
+		return fmt.Errorf("is of a run without images that can be read now: %s", strings.Join(back, ", "))
+	}
+	return nil
+}
+
 // restore goes back to where the run was. It checks everything before it changes anything.
 func (r *run) restore(c *checkpoint) error {
+	if err := r.sameImages(c.progress.Unread); err != nil {
+		return &CheckpointError{File: r.dir.path(checkpointFile), Err: err}
+	}
 	var errs []error
 	r.trainer.tensors(r.best, func(name string, shape []int, into []float32) {
 		v, ok := c.tensors.Tensor(name)

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/onnxcnn/onnxcnn/finetune"
 )
@@ -126,5 +129,49 @@ func TestExportInterruptedRefuses(t *testing.T) {
 		if err := os.WriteFile(path, saved, 0o666); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestResumeWithOtherImages goes on where an image cannot be read that could be before, or the other way round: it would
+// come to something else, and says so.
+func TestResumeWithOtherImages(t *testing.T) {
+	good := pictures(6, "blue", "red")
+	bad := maps.Clone(good)
+	name := slices.Sorted(maps.Keys(good))[0]
+	bad[name] = &fstest.MapFile{Data: []byte("no image")}
+	o := withEpochs(small(), 4)
+	for _, c := range []struct {
+		name        string
+		before, now fstest.MapFS
+		want        string
+	}{
+		{"the same, all good", good, good, ""},
+		{"the same, one is bad", bad, bad, ""},
+		{"one has gone bad", good, bad, "cannot be read any more (" + name + ")"},
+		{"one is good again", bad, good, "can be read now: " + name},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := stopped(t, dataOf(t, c.before), o, 2)
+			before, err := os.ReadFile(filepath.Join(dir, "checkpoint.safetensors"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			resumed := o
+			resumed.Resume = true
+			_, err = finetune.Run(context.Background(), backbone(t), dataOf(t, c.now), dir, resumed)
+			var check *finetune.CheckpointError
+			if c.want == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if !errors.As(err, &check) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want that an image %s", err, c.want)
+			}
+			if after, err := os.ReadFile(filepath.Join(dir, "checkpoint.safetensors")); err != nil || !bytes.Equal(before, after) {
+				t.Errorf("the checkpoint has changed: %v", err)
+			}
+		})
 	}
 }

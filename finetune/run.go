@@ -49,6 +49,7 @@ type run struct {
 	train    *part
 	val      *part
 	skipped  []error
+	unread   []string // names of the images that could not be read
 
 	phase   int     // that goes on, an index into o.phases()
 	values  weights // what earlier phases have changed, as it is in the best epoch so far

@@ -30,8 +30,7 @@ func (r *run) readable(ctx context.Context) error {
 	return nil
 }
 
-// scan reads all images of a part once. Those that cannot be read have no place in it: which these are depends on the
-// files alone, so that a run that goes on meets the same.
+// scan reads all images of a part once. Those that cannot be read have no place in it.
 func (r *run) scan(ctx context.Context, items []features.Item, same bool) (*part, error) {
 	p := &part{all: items}
 	keep := same && (r.o.Cache == "auto" || r.head != nil)
@@ -50,6 +49,7 @@ func (r *run) scan(ctx context.Context, items []features.Item, same bool) (*part
 		for k, i := range index {
 			if errs[k] != nil {
 				r.skipped = append(r.skipped, fmt.Errorf("%s: %w", items[i].Path, errs[k]))
+				r.unread = append(r.unread, items[i].Name())
 				continue
 			}
 			if keep {

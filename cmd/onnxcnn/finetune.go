@@ -133,7 +133,7 @@ func finetuneHint(ctx context.Context, err error) error {
 	case errors.As(err, &empty):
 		return withHint(err, "\"onnxcnn layers MODEL\" shows the layers and their weights")
 	case errors.As(err, &check):
-		return withHint(err, "resume with the flags that the run was started with (run.json has them), or start anew with --force")
+		return withHint(err, "resume with the flags and the images that the run was started with (run.json has the flags), or start anew with --force")
 	}
 	return err
 }
