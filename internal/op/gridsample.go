@@ -86,10 +86,7 @@ func gridSampleOf[T float](rt *Runtime, g gridSample, in []*onnx.Tensor, out *on
 			image, first := i/blocks, i%blocks*gridBlock
 			n := min(gridBlock, l.places-first)
 			taps.read(l, in[1], image*l.places+first, n)
-			for c := range l.channels {
-				plane := x[(image*l.channels+c)*l.size:][:l.size]
-				taps.gather(y[(image*l.channels+c)*l.places+first:][:n], plane)
-			}
+			taps.gather(y[image*l.channels*l.places+first:], l.places, n, x[image*l.channels*l.size:], l.size, l.channels)
 		}
 	})
 }
@@ -104,7 +101,7 @@ type gridLayout struct {
 	images, channels, size, places int
 	rank                           int // coordinates of a place
 	axes                           [3]gridAxis
-	most                           int // elements that a place is made of, at most
+	each, most                     int // elements that a place is made of, at most: along an axis, and together
 }
 
 // gridAxis is an axis of an image: its length and the distance of neighbours, and the coordinates between which the
@@ -114,15 +111,16 @@ type gridAxis struct {
 	lo, hi  float64
 }
 
+// layout is the sampling of images of shape x at a grid of that shape.
 func (g gridSample) layout(x, grid []int) *gridLayout {
 	l := &gridLayout{gridSample: g, images: x[0], channels: x[1], size: prod(x[2:]), places: prod(grid[1 : len(grid)-1]), rank: len(x) - 2, most: 1}
-	each := map[string]int{"nearest": 1, "linear": 2, "cubic": 4}[g.mode]
+	l.each = map[string]int{"nearest": 1, "linear": 2, "cubic": 4}[g.mode]
 	steps := rowMajor(x)
 	for i := range l.axes {
 		a := gridAxis{n: 1}
 		if k := i - 3 + len(x); k >= 2 {
 			a = gridAxis{n: x[k], step: steps[k]}
-			l.most *= each
+			l.most *= l.each
 		}
 		if a.hi = float64(a.n - 1); !g.align {
 			a.lo, a.hi = -0.5, float64(a.n)-0.5
@@ -130,6 +128,15 @@ func (g gridSample) layout(x, grid []int) *gridLayout {
 		l.axes[i] = a
 	}
 	return l
+}
+
+// start returns the elements along each axis, those of axes that are missing worked out.
+func (l *gridLayout) start() [3]axisTaps {
+	var along [3]axisTaps
+	for j := l.rank; j < 3; j++ {
+		along[2-j] = axisTaps{n: 1, weight: [4]float64{1}}
+	}
+	return along
 }
 
 // gridTaps are the elements that a block of places are made of: count[p] for place p, from p*most on, at offset in the
@@ -163,10 +170,7 @@ func (t *gridTaps[T]) read(l *gridLayout, grid *onnx.Tensor, first, n int) {
 // gridPlaces is read for a grid of either type. Coordinates are turned into places with the type's own arithmetic, as the
 // runtimes do that models are made for: where a place falls between two elements, the rounding decides.
 func gridPlaces[T, G float](t *gridTaps[T], l *gridLayout, grid []G, n int) {
-	var along [3]axisTaps
-	for j := l.rank; j < 3; j++ {
-		along[2-j] = axisTaps{n: 1, weight: [4]float64{1}}
-	}
+	along := l.start()
 	for p := range n {
 		for j, v := range grid[p*l.rank:][:l.rank] {
 			a := &l.axes[2-j]
@@ -178,46 +182,97 @@ func gridPlaces[T, G float](t *gridTaps[T], l *gridLayout, grid []G, n int) {
 			}
 			l.along(&along[2-j], a, float64(at), float64(scale)/2)
 		}
-		k := p * t.most
-		zs, ys, xs := &along[0], &along[1], &along[2]
-		for z := range zs.n {
-			for y := range ys.n {
-				start, weight := zs.offset[z]+ys.offset[y], zs.weight[z]*ys.weight[y]
-				for x := range xs.n {
-					t.offset[k], t.weight[k] = start+xs.offset[x], T(weight*xs.weight[x])
-					if t.slope[0] != nil {
-						t.slope[0][k] = weight * xs.slope[x]
-						if l.rank > 1 {
-							t.slope[1][k] = zs.weight[z] * ys.slope[y] * xs.weight[x]
-						}
-						if l.rank > 2 {
-							t.slope[2][k] = zs.slope[z] * ys.weight[y] * xs.weight[x]
-						}
-					}
-					k++
-				}
-			}
-		}
-		t.count[p] = k - p*t.most
+		t.combine(p, &along, l.rank)
 	}
 }
 
-// gather sets each place to the sum of its elements of a plane.
-func (t *gridTaps[T]) gather(y, plane []T) {
+// combine makes a place's elements of those along each axis.
+func (t *gridTaps[T]) combine(p int, along *[3]axisTaps, rank int) {
+	k := p * t.most
+	zs, ys, xs := &along[0], &along[1], &along[2]
+	if t.most == 4 && rank == 2 && ys.n == 2 && xs.n == 2 && t.slope[0] == nil { // the usual case
+		t.count[p] = 4
+		o, w := t.offset[k:k+4:k+4], t.weight[k:k+4:k+4]
+		o[0], o[1], o[2], o[3] = ys.offset[0]+xs.offset[0], ys.offset[0]+xs.offset[1], ys.offset[1]+xs.offset[0], ys.offset[1]+xs.offset[1]
+		w[0], w[1], w[2], w[3] = T(ys.weight[0]*xs.weight[0]), T(ys.weight[0]*xs.weight[1]), T(ys.weight[1]*xs.weight[0]), T(ys.weight[1]*xs.weight[1])
+		return
+	}
+	for z := range zs.n {
+		for y := range ys.n {
+			start, weight := zs.offset[z]+ys.offset[y], zs.weight[z]*ys.weight[y]
+			for x := range xs.n {
+				t.offset[k], t.weight[k] = start+xs.offset[x], T(weight*xs.weight[x])
+				if t.slope[0] != nil {
+					t.slope[0][k] = weight * xs.slope[x]
+					if rank > 1 {
+						t.slope[1][k] = zs.weight[z] * ys.slope[y] * xs.weight[x]
+					}
+					if rank > 2 {
+						t.slope[2][k] = zs.slope[z] * ys.weight[y] * xs.weight[x]
+					}
+				}
+				k++
+			}
+		}
+	}
+	t.count[p] = k - p*t.most
+}
+
+// gather sets n places of each of count planes to the sums of their elements. Planes lie size apart, what is written of
+// them step apart.
+func (t *gridTaps[T]) gather(y []T, step, n int, x []T, size, count int) {
+	c := 0
+	for ; t.most == 4 && c+4 <= count; c += 4 {
+		t.fourPlanes(y[c*step:], step, n, x[c*size:(c+4)*size], size)
+	}
+	for ; c < count; c++ {
+		t.plane(y[c*step:][:n], x[c*size:][:size])
+	}
+}
+
+// plane is gather for one plane.
+func (t *gridTaps[T]) plane(y, x []T) {
 	for p := range y {
 		k := p * t.most
 		n := t.count[p]
 		if n == 4 {
 			o, w := t.offset[k:k+4:k+4], t.weight[k:k+4:k+4]
-			y[p] = T(w[0]*plane[o[0]]) + T(w[1]*plane[o[1]]) + (T(w[2]*plane[o[2]]) + T(w[3]*plane[o[3]]))
+			y[p] = T(w[0]*x[o[0]]) + T(w[1]*x[o[1]]) + (T(w[2]*x[o[2]]) + T(w[3]*x[o[3]]))
 			continue
 		}
 		var sum T
 		w := t.weight[k : k+n]
 		for i, o := range t.offset[k : k+n] {
-			sum += T(w[i] * plane[o])
+			sum += T(w[i] * x[o])
 		}
 		y[p] = sum
+	}
+}
+
+// fourPlanes is gather for four planes and places of up to four elements: what is known of a place is read once.
+func (t *gridTaps[T]) fourPlanes(y []T, step, n int, x []T, size int) {
+	x0 := x[:size]
+	x1, x2, x3 := x[size:][:len(x0)], x[2*size:][:len(x0)], x[3*size:][:len(x0)]
+	y0 := y[:n]
+	y1, y2, y3 := y[step:][:len(y0)], y[2*step:][:len(y0)], y[3*step:][:len(y0)]
+	counts := t.count[:len(y0)]
+	for p := range y0 {
+		k := 4 * p
+		o, w := t.offset[k:k+4:k+4], t.weight[k:k+4:k+4]
+		if counts[p] == 4 {
+			oa, ob, oc, od := o[0], o[1], o[2], o[3]
+			wa, wb, wc, wd := w[0], w[1], w[2], w[3]
+			y0[p] = T(wa*x0[oa]) + T(wb*x0[ob]) + (T(wc*x0[oc]) + T(wd*x0[od]))
+			y1[p] = T(wa*x1[oa]) + T(wb*x1[ob]) + (T(wc*x1[oc]) + T(wd*x1[od]))
+			y2[p] = T(wa*x2[oa]) + T(wb*x2[ob]) + (T(wc*x2[oc]) + T(wd*x2[od]))
+			y3[p] = T(wa*x3[oa]) + T(wb*x3[ob]) + (T(wc*x3[oc]) + T(wd*x3[od]))
+			continue
+		}
+		var s0, s1, s2, s3 T
+		for i, o := range o[:counts[p]] {
+			s0, s1, s2, s3 = s0+T(w[i]*x0[o]), s1+T(w[i]*x1[o]), s2+T(w[i]*x2[o]), s3+T(w[i]*x3[o])
+		}
+		y0[p], y1[p], y2[p], y3[p] = s0, s1, s2, s3
 	}
 }
 
@@ -248,6 +303,14 @@ func (t *axisTaps) add(g *gridLayout, a *gridAxis, i int, weight, slope float64)
 
 // along works out the coordinate v, in elements, which changes by scale with the grid's.
 func (g *gridLayout) along(t *axisTaps, a *gridAxis, v, scale float64) {
+	if g.each == 2 && v >= 0 && v < float64(a.n-1) { // the usual case
+		i := int(v)
+		f := v - float64(i)
+		t.n, t.offset[0], t.offset[1] = 2, i*a.step, (i+1)*a.step
+		t.weight[0], t.weight[1] = 1-f, f
+		t.slope[0], t.slope[1] = -scale, scale
+		return
+	}
 	t.n = 0
 	if g.mode == "nearest" {
 		v, scale = math.RoundToEven(v), 0
