@@ -121,6 +121,9 @@ func Providers() []string {
 
 // Open opens a model. The model must stay open while the session is used: weights are read where they lie, in the
 // mapped file. The error names file and node, and lists all problems at once.
+//
+// A run of the native engine takes at most three quarters of the memory that the machine, its container and GOMEMLIMIT
+// leave to this process, and 64 GiB; a model that asks for more gets an error that names the node.
 func Open(m *onnx.Model, o Options) (Session, error) {
 	name, rest, _ := strings.Cut(o.Provider, ":")
 	if name == "" {

@@ -4,13 +4,27 @@ import (
 	"fmt"
 	"math/bits"
 
+	"github.com/onnxcnn/onnxcnn/internal/bigmem"
 	"github.com/onnxcnn/onnxcnn/internal/op"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
-// defaultLimit bounds the memory of a run, and so of every value in it, in bytes: more than a machine that runs
-// networks for images has, and far from where sums of sizes overflow.
+// defaultLimit bounds the memory of a run, and so of every value in it, in bytes, whatever the machine has: far from where
+// sums of sizes overflow.
 const defaultLimit = 64 << 30
+
+// machineLimit is the limit on this machine: a share of its memory, so that a model that asks for more gets an error
+// instead of having the process killed.
+func machineLimit() int {
+	if n := bigmem.Available(); n > 0 {
+		return min(n/4*3, defaultLimit)
+	}
+	return defaultLimit
+}
+
+// loopShare is the part of the limit that the values of one iteration of a loop may take: those of the iterations before
+// are memory, too, until it is collected.
+const loopShare = 4
 
 // stringBytes is what a string takes in a tensor besides its characters.
 const stringBytes = 16

@@ -20,14 +20,14 @@ type Options struct {
 	Warn    func(string) // told of what is accepted although the specification does not have it
 	NoFuse  bool         // keep every node as it is in the file
 	Profile func(Timing) // told of each step that a run computes, by the goroutine that runs it; nil: nothing is timed
-	Limit   int          // bytes that a value, and a run, may take; 0: 64 GiB
+	Limit   int          // bytes that a value, and a run, may take; 0: three quarters of the memory that there is, 64 GiB at most
 }
 
 func (o Options) limit() int {
 	if o.Limit > 0 {
 		return o.Limit
 	}
-	return defaultLimit
+	return machineLimit()
 }
 
 // Program is a compiled graph. It is safe for concurrent use: what changes while it runs lies in frames of their own.
@@ -236,7 +236,11 @@ func (p *Program) finish(w *work, o Options) error {
 	for k := range p.steps {
 		s := &p.steps[k]
 		for i := range s.subs {
-			prog, err := compileSub(w, s.subs[i].attr.Graph, o)
+			inner := o
+			if s.node.OpType == "Loop" || s.node.OpType == "Scan" {
+				inner.Limit = max(o.limit()/loopShare, 1)
+			}
+			prog, err := compileSub(w, s.subs[i].attr.Graph, inner)
 			if err != nil {
 				errs[k] = errors.Join(errs[k], fmt.Errorf("%s: %w", s.subs[i].attr.Name, err))
 				continue
