@@ -36,7 +36,7 @@ type Param struct {
 	Value *onnx.Tensor // of type Float; the trainer changes it
 	Base  bool         // it belongs to the base, not to the head
 	Norm  bool         // it scales or shifts a normalisation, or is a bias: of rank 1
-	Depth int          // of the base: how many layers (convolutions and linear ones) with weights lie behind it, in graph order; a normalisation belongs to the layer before it
+	Depth int          // of the base: how many layers (convolutions and linear ones) with weights lie behind it, on the longest way to the head; a normalisation belongs to the layer before it
 }
 
 // EmptySelectionError says that a selection of layers trains nothing.
@@ -363,6 +363,25 @@ func (n *Network) export(m *onnx.Model, g *onnx.Graph, in *onnx.Value) *onnx.Mod
 	return &c
 }
 
+// depths returns how many layers with weights (convolutions and linear ones) lie behind each node, on the longest way.
+func (w *walker) depths(nodes []*onnx.Node) map[*onnx.Node]int {
+	depths, behind := map[*onnx.Node]int{}, map[string]int{} // behind: of a value, those that read it included
+	for _, node := range slices.Backward(nodes) {
+		d := 0
+		for _, out := range node.Outputs {
+			d = max(d, behind[out])
+		}
+		depths[node] = d
+		if slices.Contains(weighted, node.OpType) && len(w.params(node)) > 0 {
+			d++
+		}
+		for in := range node.Uses() {
+			behind[in] = max(behind[in], d)
+		}
+	}
+	return depths
+}
+
 // selectParams finds the weights to train and where the frozen part ends.
 func (n *Network) selectParams(o NetOptions, layers []backend.Layer, baseNodes int, head map[string]bool) error {
 	g := n.Model.Graph
@@ -388,7 +407,7 @@ func (n *Network) selectParams(o NetOptions, layers []backend.Layer, baseNodes i
 	n.first = len(g.Nodes)
 	frozen := map[string]bool{} // by weight: whether the layer that reads it first is frozen
 	base := 0                   // trained weights of the base
-	layersSeen := 0             // convolutions and linear layers of the base so far
+	depths := w.depths(g.Nodes[:baseNodes])
 	for i, node := range g.Nodes {
 		layer, trained := -1, i >= baseNodes
 		if i < baseNodes {
@@ -397,9 +416,6 @@ func (n *Network) selectParams(o NetOptions, layers []backend.Layer, baseNodes i
 			}
 		}
 		params := w.params(node)
-		if len(params) > 0 && i < baseNodes && slices.Contains(weighted, node.OpType) {
-			layersSeen++
-		}
 		for _, p := range params {
 			t := g.Initializer(p)
 			if layer >= 0 {
@@ -426,11 +442,8 @@ func (n *Network) selectParams(o NetOptions, layers []backend.Layer, baseNodes i
 			if !head[p] {
 				base++
 			}
-			n.Params = append(n.Params, &Param{Name: p, Value: t.Clone(), Base: !head[p], Norm: len(t.Shape) < 2, Depth: layersSeen})
+			n.Params = append(n.Params, &Param{Name: p, Value: t.Clone(), Base: !head[p], Norm: len(t.Shape) < 2, Depth: depths[node]})
 		}
-	}
-	for _, p := range n.Params {
-		p.Depth = max(layersSeen-max(p.Depth, 1), 0)
 	}
 	if len(n.Params) == 0 || base == 0 && from < len(layers) {
 		return empty

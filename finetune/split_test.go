@@ -2,6 +2,7 @@ package finetune_test
 
 import (
 	"errors"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -113,6 +114,30 @@ func TestDepth(t *testing.T) {
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%+v: %v, want %v", c.o, got, c.want)
 		}
+	}
+}
+
+// Branches beside each other are as deep as they are long.
+func TestDepthOfBranches(t *testing.T) {
+	arch, _ := zoo.Lookup("resnet18")
+	m, err := arch.Build(zoo.BuildOptions{NoTop: true, Blank: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := finetune.Split(m, 2, finetune.NetOptions{UnfreezeFrom: "all"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// 17 convolutions one after the other; that of a shortcut is as deep as its block's last.
+	want := map[string]int{"conv1.weight": 16, "layer2.0.conv1.weight": 11, "layer2.0.conv2.weight": 10, "layer2.0.downsample.0.weight": 10, "layer4.1.conv2.weight": 0}
+	got := map[string]int{}
+	for _, p := range n.Params {
+		if _, ok := want[p.Name]; ok {
+			got[p.Name] = p.Depth
+		}
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }
 
