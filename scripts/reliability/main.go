@@ -26,6 +26,7 @@ var figures = []struct{ pkg, run string }{
 	{"./backend/onnxgo", "TestSuite"},
 	{"./cmd/onnxcnn", "TestKilled|TestFull|TestPermissions|TestSignals|TestStopped"},
 	{"./zoo", "Killed|FullDisk"},
+	{"./features/doctor", "FullDisk"},
 	{"./backend", "TestSoak"},
 }
 
