@@ -1,6 +1,7 @@
 package finetune
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"sort"
@@ -48,6 +49,7 @@ type config struct {
 	Seed           uint64     `json:"seed"`
 	Monitor        string     `json:"monitor"`
 	Patience       int        `json:"patience"`
+	Provider       string     `json:"base_provider"`
 }
 
 func (o *Options) config(baseFile, digest string, data *Data, recipe zoo.Recipe) config {
@@ -64,14 +66,14 @@ func (o *Options) config(baseFile, digest string, data *Data, recipe zoo.Recipe)
 		ClassWeights: o.ClassWeights, PosWeight: o.PosWeight, Optimizer: o.Optimizer, LR: o.LR, BaseLRScale: o.BaseLRScale, LayerDecay: o.LayerDecay, Momentum: o.Momentum,
 		Nesterov: o.Nesterov, WeightDecay: o.WeightDecay, NoDecayBias: o.NoDecayBias, GradClip: o.GradClip, EMA: o.EMA,
 		Schedule: o.Schedule, Warmup: o.Warmup, Epochs: o.Epochs, Phases: formatPhases(o.Phases), Batch: o.Batch, LastBatch: o.LastBatch, Augment: o.Augment.String(), Mixup: o.Mix.Mixup, Cutmix: o.Mix.Cutmix,
-		Recipe: recipe, Seed: o.Seed, Monitor: o.Monitor, Patience: o.Patience,
+		Recipe: recipe, Seed: o.Seed, Monitor: o.Monitor, Patience: o.Patience, Provider: cmp.Or(o.Provider, "native"),
 	}
 }
 
-// free are what may change between a run and its continuation: where the base lies, and how long training may go on,
-// as far as the schedule does not depend on it.
+// free are what may change between a run and its continuation: where the base lies and what runs it (another machine may
+// not have the same), and how long training may go on, as far as the schedule does not depend on it.
 func (c config) free() []string {
-	names := []string{"base", "patience"}
+	names := []string{"base", "base_provider", "patience"}
 	if c.Schedule != "cosine" && c.Schedule != "onecycle" && c.Phases == "" {
 		names = append(names, "epochs")
 	}
@@ -86,6 +88,11 @@ func (c config) differences(with config) []string {
 		delete(b, name)
 	}
 	var diff []string
+	for name := range a {
+		if _, ok := b[name]; !ok {
+			b[name] = nil // what is not set is left out
+		}
+	}
 	for name := range b {
 		if string(a[name]) != string(b[name]) {
 			diff = append(diff, fmt.Sprintf("%s was %s and is %s", name, text(a[name]), text(b[name])))
