@@ -64,6 +64,15 @@ func (e *ProviderError) Error() string { return e.Err.Error() }
 // Unwrap returns what is wrong.
 func (e *ProviderError) Unwrap() error { return e.Err }
 
+// UnavailableError says that a provider cannot be had in this program or on this machine: it is not built in, or its library
+// is missing.
+type UnavailableError struct{ Err error }
+
+func (e *UnavailableError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what is missing.
+func (e *UnavailableError) Unwrap() error { return e.Err }
+
 func openNative(m *onnx.Model, o Options) (Session, error) {
 	if o.Provider != "" {
 		return nil, &ProviderError{fmt.Errorf("provider native has no option %q", o.Provider)}

@@ -11,6 +11,6 @@ import (
 
 func init() {
 	backend.Register("ort", func(*onnx.Model, backend.Options) (backend.Session, error) {
-		return nil, errors.New("this program was built without cgo, which ONNX Runtime needs: build it with CGO_ENABLED=1 and a C compiler, or take the provider native")
+		return nil, &backend.UnavailableError{Err: errors.New("this program was built without cgo, which ONNX Runtime needs: build it with CGO_ENABLED=1 and a C compiler, or take the provider native")}
 	})
 }

@@ -34,7 +34,7 @@ func load() error {
 		ortlib.SetSharedLibraryPath(path)
 		// What goes wrong is returned; ONNX Runtime's own log would show it a second time, over several lines.
 		if err := ortlib.InitializeEnvironment(ortlib.WithLogLevelFatal()); err != nil {
-			errLoad = explainLoad(path, err)
+			errLoad = &backend.UnavailableError{Err: explainLoad(path, err)}
 		}
 	})
 	return errLoad

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -80,6 +81,9 @@ func verifyModel(c *cli.Context) error {
 			return err
 		}
 		res, err = convert.CompareProviders(c.Context, m, inputs, against, o)
+		if errors.As(err, new(*backend.UnavailableError)) && !c.IsSet("against") {
+			err = withHint(err, "known results will do as well: --against takes a folder test_data_set_0 or an npz file")
+		}
 	default:
 		var r *convert.Reference
 		if r, err = convert.ReadReference(against, m); err != nil {
