@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/onnxcnn/onnxcnn/internal/pickle"
+	"github.com/onnxcnn/onnxcnn/internal/sizes"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -19,11 +20,7 @@ type torchType struct {
 
 // bytes returns the size of so many elements.
 func (t torchType) bytes(count int64) (int64, bool) {
-	if count < 0 {
-		return 0, false
-	}
-	hi, lo := bits.Mul64(uint64(count), uint64(t.width))
-	return int64(lo), hi == 0 && lo <= 1<<62
+	return sizes.Product(count, int64(t.width))
 }
 
 // torchTypes are PyTorch's types, by the names of dtypes.

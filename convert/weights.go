@@ -3,10 +3,10 @@ package convert
 import (
 	"errors"
 	"fmt"
-	"math/bits"
 	"slices"
 
 	"github.com/onnxcnn/onnxcnn/internal/filemap"
+	"github.com/onnxcnn/onnxcnn/internal/sizes"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -148,23 +148,6 @@ func byteSize(typ onnx.DataType, shape []int) (int64, bool) {
 	if width == 0 || len(shape) > maxRank {
 		return 0, false
 	}
-	n, zero := uint64(width), false
-	for _, d := range shape {
-		if d < 0 {
-			return 0, false
-		}
-		if d == 0 {
-			zero = true
-			continue
-		}
-		hi, lo := bits.Mul64(n, uint64(d))
-		if hi != 0 || lo > 1<<62 {
-			return 0, false
-		}
-		n = lo
-	}
-	if zero {
-		n = 0
-	}
-	return int64(n), true
+	n, ok := sizes.Product(append([]int{width}, shape...)...)
+	return int64(n), ok
 }

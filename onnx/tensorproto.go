@@ -4,8 +4,11 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/onnxcnn/onnxcnn/internal/sizes"
 )
 
 // tensorProto is a TensorProto as it lies in a file. A Tensor is read from it and written by it.
@@ -113,23 +116,14 @@ func (t *Tensor) validate() error {
 
 // elements returns the number of elements of a shape whose bytes can be counted in an int whatever their type.
 func elements[T int | int64](shape []T) (int, error) {
-	n, zero := 1, false
-	for _, d := range shape {
-		switch {
-		case d < 0:
-			return 0, fmt.Errorf("shape %v has a negative dimension", shape)
-		case d == 0:
-			zero = true
-		case uint64(d) > uint64(math.MaxInt/128/n):
-			return 0, fmt.Errorf("shape %v has too many elements", shape)
-		default:
-			n *= int(d)
-		}
+	n, fits := sizes.Product(shape...)
+	switch {
+	case slices.ContainsFunc(shape, func(d T) bool { return d < 0 }):
+		return 0, fmt.Errorf("shape %v has a negative dimension", shape)
+	case !fits || n > sizes.Most/128:
+		return 0, fmt.Errorf("shape %v has too many elements", shape)
 	}
-	if zero {
-		n = 0
-	}
-	return n, nil
+	return int(n), nil
 }
 
 func decodeTensor(d *decoder) *Tensor {

@@ -26,7 +26,7 @@ var levels = map[string]int{
 	"internal/atomicfile": 0,
 	"internal/demodata":   0,
 	"internal/optim":      0,
-	"internal/hdf5":       0,
+	"internal/sizes":      0,
 	"internal/tfevents":   0,
 
 	"onnx": 5,
@@ -36,6 +36,7 @@ var levels = map[string]int{
 	"internal/pixel":      10,
 	"internal/actcache":   10,
 	"internal/npz":        10,
+	"internal/hdf5":       10,
 	"internal/sheet":      10,
 	"internal/ziparchive": 10,
 	"internal/heat":       10,

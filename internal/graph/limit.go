@@ -2,10 +2,11 @@ package graph
 
 import (
 	"fmt"
-	"math/bits"
+	"slices"
 
 	"github.com/onnxcnn/onnxcnn/internal/bigmem"
 	"github.com/onnxcnn/onnxcnn/internal/op"
+	"github.com/onnxcnn/onnxcnn/internal/sizes"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -36,29 +37,22 @@ func tooLarge(typ onnx.DataType, shape []int, limit int) error {
 
 // sizeOf returns the bytes that a value takes, and an error if that is more than limit.
 func sizeOf(typ onnx.DataType, shape []int, limit int) (int, error) {
-	elements := uint64(1)
-	zero, over := false, false
-	for _, d := range shape {
-		if d < 0 {
-			return 0, fmt.Errorf("negative dimension in shape %v", shape)
-		}
-		zero = zero || d == 0
-		hi, lo := bits.Mul64(elements, uint64(d))
-		over = over || hi != 0
-		elements = lo
+	if slices.ContainsFunc(shape, func(d int) bool { return d < 0 }) {
+		return 0, fmt.Errorf("negative dimension in shape %v", shape)
 	}
-	width := uint64(typ.Bits())
+	width := typ.Bits()
 	if typ == onnx.String {
 		width = 8 * stringBytes
 	}
-	hi, lo := bits.Mul64(elements, width)
+	n, _ := sizes.Product(shape...)
+	bits, fits := sizes.Product(n, width) // n is too large already where it did not fit
 	switch {
-	case zero:
+	case bits == 0:
 		return 0, nil
-	case over || hi != 0 || lo/8 > uint64(limit):
+	case !fits || bits/8 > limit:
 		return 0, tooLarge(typ, shape, limit)
 	}
-	return int((lo + 7) / 8), nil
+	return (bits + 7) / 8, nil
 }
 
 // bytesOf returns the bytes that a value with a checked shape takes.

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+
+	"github.com/onnxcnn/onnxcnn/internal/sizes"
 )
 
 // chunking says how a dataset is cut into chunks, and where the index of them is.
@@ -61,9 +63,9 @@ func (f *File) chunking(c *cursor, version byte, s space, t Type) (chunking, err
 	if c.err == nil && elem != uint64(t.Size) {
 		return k, fmt.Errorf("chunks of elements of %d bytes, want %d", elem, t.Size)
 	}
-	n, fits := product(k.dims...)
+	n, fits := sizes.Product(k.dims...)
 	if fits {
-		k.bytes, fits = product(n, elem)
+		k.bytes, fits = sizes.Product(n, elem)
 	}
 	if c.err == nil && (!fits || n == 0 || k.bytes > 1<<32) {
 		return k, fmt.Errorf("chunks of %v elements", k.dims)
@@ -125,7 +127,7 @@ func (d *dataset) readChunks() ([]byte, error) {
 	if r.raw, err = d.filled(); err != nil || d.size == 0 || r.k.addr == undefined {
 		return r.raw, err
 	}
-	if n, fits := product(r.k.grid(d.space.dims)...); !fits || n > maxChunks {
+	if n, fits := sizes.Product(r.k.grid(d.space.dims)...); !fits || n > maxChunks {
 		return nil, fmt.Errorf("more than %d chunks", maxChunks)
 	}
 	switch r.k.index {

@@ -3,6 +3,8 @@ package hdf5
 import (
 	"errors"
 	"fmt"
+
+	"github.com/onnxcnn/onnxcnn/internal/sizes"
 )
 
 // dataset is what the messages of a dataset say.
@@ -99,7 +101,7 @@ func (d *dataset) describe() error {
 		return err
 	}
 	var fits bool
-	if d.size, fits = product(d.count, uint64(d.typ.Size)); !fits {
+	if d.size, fits = sizes.Product(d.count, uint64(d.typ.Size)); !fits {
 		return fmt.Errorf("dimensions %v have more bytes than can be counted", d.space.dims)
 	}
 	if _, ok := d.h.find(msgExternal); ok {

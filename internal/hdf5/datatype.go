@@ -3,6 +3,8 @@ package hdf5
 import (
 	"errors"
 	"fmt"
+
+	"github.com/onnxcnn/onnxcnn/internal/sizes"
 )
 
 // Kind says what the elements of a dataset or an attribute are.
@@ -186,7 +188,7 @@ func (s space) elements() (uint64, error) {
 	if s.null {
 		return 0, nil
 	}
-	n, fits := product(s.dims...)
+	n, fits := sizes.Product(s.dims...)
 	if !fits {
 		return 0, fmt.Errorf("dimensions %v have more elements than can be counted", s.dims)
 	}

@@ -293,19 +293,3 @@ func untilZero(b []byte) string {
 	}
 	return string(b)
 }
-
-// product multiplies, and reports whether the result fits 63 bits.
-func product(a ...uint64) (uint64, bool) {
-	p, fits := uint64(1), true
-	for _, v := range a {
-		if v == 0 {
-			return 0, true
-		}
-		if p > (1<<63-1)/v {
-			fits = false
-			continue // a zero may come
-		}
-		p *= v
-	}
-	return p, fits
-}

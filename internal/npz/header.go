@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/bits"
 	"strconv"
 	"strings"
 
@@ -270,27 +269,4 @@ func parseDescr(descr string) (elem, error) {
 		}
 	}
 	return e, fmt.Errorf("element type %q is not supported", descr)
-}
-
-// product multiplies sizes; ok is false where one is negative or the product of those that are not zero overflows.
-func product(shape []int, size int) (n int, ok bool) {
-	p, zero := uint64(max(size, 1)), size == 0
-	for _, d := range shape {
-		if d < 0 {
-			return 0, false
-		}
-		if d == 0 {
-			zero = true
-			continue
-		}
-		hi, lo := bits.Mul64(p, uint64(d))
-		if hi != 0 || lo > 1<<62 {
-			return 0, false
-		}
-		p = lo
-	}
-	if zero {
-		return 0, true
-	}
-	return int(p), true
 }

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/onnxcnn/onnxcnn/internal/sizes"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -41,7 +42,7 @@ func readNPY(r io.Reader, size int64, sure bool) (*onnx.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	bytes, ok := product(h.shape, e.size)
+	bytes, ok := sizes.Product(append([]int{e.size}, h.shape...)...)
 	if !ok {
 		return nil, fmt.Errorf("shape %v of %q is not possible", h.shape, h.descr)
 	}
@@ -57,7 +58,7 @@ func readNPY(r io.Reader, size int64, sure bool) (*onnx.Tensor, error) {
 	}
 	t := &onnx.Tensor{Type: e.typ, Shape: h.shape}
 	if e.typ == onnx.String {
-		n, ok := product(h.shape, 1)
+		n, ok := sizes.Product(h.shape...)
 		if !ok || e.size == 0 && n > maxEmptyStrings {
 			return nil, fmt.Errorf("shape %v of %q: too many empty strings", h.shape, h.descr)
 		}

@@ -3,8 +3,9 @@ package op
 import (
 	"fmt"
 	"math"
-	"math/bits"
+	"slices"
 
+	"github.com/onnxcnn/onnxcnn/internal/sizes"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -14,21 +15,12 @@ const maxElements = math.MaxInt64 >> 8
 
 // checkSize returns an error for negative dimensions and for element counts that overflow.
 func checkSize(shape []int) error {
-	n := uint64(1)
-	for _, d := range shape {
-		if d < 0 {
-			return fmt.Errorf("negative dimension in shape %v", shape)
-		}
-		if d == 0 {
-			return nil
-		}
+	n, fits := sizes.Product(shape...)
+	if slices.ContainsFunc(shape, func(d int) bool { return d < 0 }) {
+		return fmt.Errorf("negative dimension in shape %v", shape)
 	}
-	for _, d := range shape {
-		hi, lo := bits.Mul64(n, uint64(d))
-		if hi != 0 || lo > maxElements {
-			return fmt.Errorf("shape %v is too large", shape)
-		}
-		n = lo
+	if n != 0 && (!fits || n > maxElements) {
+		return fmt.Errorf("shape %v is too large", shape)
 	}
 	return nil
 }
