@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -114,6 +115,9 @@ func examineFolder(c *cli.Context) error {
 	moved, err := report.Quarantine(c.Context, folder, kinds)
 	if errors.Is(err, context.Canceled) {
 		advise(c, "%s moved so far; onnxcnn doctor --undo %s moves them back", count(len(moved), "file"), folder)
+	}
+	if errors.Is(err, fs.ErrPermission) && len(moved) == 0 && !c.IsSet("quarantine") {
+		err = withHint(err, "files are moved, to --quarantine FOLDER: %s and its folders must be writable for that", dir)
 	}
 	if err != nil {
 		return err

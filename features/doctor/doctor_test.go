@@ -522,6 +522,30 @@ func TestQuarantineRefuses(t *testing.T) {
 	if _, err := doctor.Undo(folder); err == nil || !strings.Contains(err.Error(), "is not a quarantine folder") {
 		t.Error(err)
 	}
+	// Where nothing can be moved, no folder is left that looks as if something had been.
+	blocked := examine(t, dir, doctor.Options{})
+	aside := filepath.Join(t.TempDir(), "aside")
+	if os.Getuid() != 0 { // who is not bound by permissions
+		modes := func(mode fs.FileMode) {
+			err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+				if err == nil && d.IsDir() {
+					err = os.Chmod(p, mode)
+				}
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		modes(0o555)
+		if moved, err := blocked.Quarantine(ctx, aside, doctor.DefaultMove); !errors.Is(err, fs.ErrPermission) || len(moved) > 0 {
+			t.Error(moved, err)
+		}
+		if _, err := os.Lstat(aside); !errors.Is(err, fs.ErrNotExist) {
+			t.Error("a quarantine folder is left")
+		}
+		modes(0o777)
+	}
 	manifest := filepath.Join(folder, doctor.ManifestName)
 	for text, want := range map[string]string{
 		"{": "manifest.json: unexpected end",

@@ -117,6 +117,12 @@ func (r *Report) Quarantine(ctx context.Context, folder string, kinds []Kind) ([
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // moved by another path already, or removed meanwhile
 		}
+		if err != nil && len(done) == 0 {
+			// Nothing to undo: no folder that looks as if there were.
+			_ = os.Remove(filepath.Join(folder, ManifestName))
+			removeEmpty(folder)
+			return nil, err
+		}
 		if err != nil {
 			return done, fmt.Errorf("%w (what was moved before lies in %s; it can be undone)", err, folder)
 		}

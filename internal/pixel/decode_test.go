@@ -377,6 +377,11 @@ func TestBombs(t *testing.T) {
 	binary.BigEndian.PutUint16(jpegBomb[i+5:], 13000)
 	binary.BigEndian.PutUint16(jpegBomb[i+7:], 13000)
 
+	scanned := jpegBytes(t, picture(8, 8))
+	i = bytes.Index(scanned, []byte{0xff, 0xda})
+	scan := scanned[i : len(scanned)-2]
+	scanBomb := append(append(bytes.Clone(scanned[:i]), bytes.Repeat(scan, maxScans+1)...), 0xff, 0xd9)
+
 	type entry struct {
 		tag, kind uint16
 		count, v  uint32
@@ -415,6 +420,7 @@ func TestBombs(t *testing.T) {
 		{"bmp within the limit", bmpWithin, "16384x4096"},
 		{"jpeg", jpegBomb, "13000x13000"},
 		{"jpeg with a long tail", append(bytes.Clone(jpegBomb), make([]byte, 2*firstRead)...), "13000x13000"},
+		{"jpeg of many scans", scanBomb, "more than 100 scans"},
 		{"tiff of many strips", manyStrips, "tiff: "},
 		{"tiff that expands", packBits, "tiff: "},
 		{"webp canvas", webpBomb, "16777216x16777216"},
@@ -428,6 +434,12 @@ func TestBombs(t *testing.T) {
 		}
 		if n := (after.TotalAlloc - before.TotalAlloc) >> 20; n >= 50 {
 			t.Errorf("%s: %d MiB allocated", c.name, n)
+		}
+	}
+
+	for _, data := range [][]byte{scanBomb[:len(scanBomb)-2-len(scan)], append(bytes.Clone(scanned), scanBomb...)} {
+		if n := scans(data); n > maxScans {
+			t.Errorf("%d scans of as many as may be, or behind the end", n)
 		}
 	}
 

@@ -3,6 +3,7 @@ package pixel
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"image"
 	"image/jpeg"
 )
@@ -78,12 +79,50 @@ func jpegProblem(data []byte) string {
 	return why
 }
 
+// maxScans bounds the passes over a picture that a JPEG may make. Encoders make some ten; a progressive file may have
+// thousands that take a few bytes each and go over every pixel.
+const maxScans = 100
+
+// scans counts the scans of a JPEG up to its end, and stops after more than maxScans.
+func scans(data []byte) int {
+	const rst0, rst7, eoi, sos = 0xd0, 0xd7, 0xd9, 0xda
+	n := 0
+	for i := 2; i+4 <= len(data); {
+		at := bytes.IndexByte(data[i:len(data)-1], 0xff)
+		if at < 0 {
+			return n
+		}
+		i += at
+		switch m := data[i+1]; {
+		case m == 0xff:
+			i++
+		case m == eoi:
+			return n
+		case m <= 1, m >= rst0 && m <= rst7: // of a scan's data
+			i += 2
+		case i+4 > len(data):
+			return n
+		default:
+			if m == sos {
+				if n++; n > maxScans {
+					return n
+				}
+			}
+			i += 2 + int(binary.BigEndian.Uint16(data[i+2:]))
+		}
+	}
+	return n
+}
+
 // adobe is an APP14 segment that says "no colour transform".
 var adobe = []byte{0xff, 0xee, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0}
 
 // decodeJPEG decodes a JPEG. Four components without Adobe's marker are taken as inverted CMYK, as Pillow takes them;
 // image/jpeg refuses them, so the marker is added.
 func decodeJPEG(data []byte) (image.Image, error) {
+	if scans(data) > maxScans {
+		return nil, fmt.Errorf("more than %d scans over the picture: a bomb", maxScans)
+	}
 	four, marked := false, false
 	segments(data, func(m byte, body []byte) bool {
 		four = four || isSOF(m) && len(body) >= 6 && body[5] == 4
