@@ -227,7 +227,7 @@ func ClassNames(labels []string, n int) ([]string, error) {
 	case len(labels) == n:
 		return labels, nil
 	case labels != nil:
-		return nil, fmt.Errorf("%d labels for %d classes", len(labels), n)
+		return nil, fmt.Errorf("%s for %d classes", plural(len(labels), "label"), n)
 	case n == 1000:
 		return zoo.ImageNetLabels(), nil
 	case n == 1001:

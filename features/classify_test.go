@@ -83,7 +83,7 @@ func TestPredictRefuses(t *testing.T) {
 		out    *onnx.Tensor
 		want   string
 	}{
-		{"labels", []string{"a"}, onnx.Of([]int{1, 3}, []float32{1, 2, 3}), "1 labels for 3 classes"},
+		{"labels", []string{"a"}, onnx.Of([]int{1, 3}, []float32{1, 2, 3}), "1 label for 3 classes"},
 		{"feature map", nil, onnx.New(onnx.Float, 1, 3, 2, 2), "no list of classes"},
 		{"NaN", nil, onnx.Of([]int{1, 2}, []float32{1, float32(math.NaN())}), "b.png: the network's output is not a number"},
 		{"nothing", nil, onnx.New(onnx.Float, 1, 0), "no list of classes"},

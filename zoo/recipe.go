@@ -121,6 +121,9 @@ func (r Recipe) filter() (pixel.Filter, error) {
 // ParseRecipe reads a recipe from JSON and validates it. Unknown fields are refused: a misspelt one would change the
 // network's input without a word. Where mean or std is absent it is 0 or 1.
 func ParseRecipe(data []byte) (Recipe, error) {
+	if len(bytes.TrimSpace(data)) == 0 {
+		return Recipe{}, errors.New("recipe: the text is empty")
+	}
 	r := Recipe{Std: [3]float64{1, 1, 1}}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
@@ -130,10 +133,44 @@ func ParseRecipe(data []byte) (Recipe, error) {
 	if _, err := d.Token(); err != io.EOF {
 		return Recipe{}, errors.New("recipe: more text after the JSON object")
 	}
+	if err := r.lengths(data); err != nil {
+		return Recipe{}, err
+	}
 	if err := r.Validate(); err != nil {
 		return Recipe{}, err
 	}
 	return r, nil
+}
+
+// lengths looks at how many numbers JSON has for the arrays of a recipe: what is too much would be dropped and what is
+// missing would be 0, both without a word. In gray one number is enough for mean and std.
+func (r *Recipe) lengths(data []byte) error {
+	var given struct {
+		Size []json.RawMessage `json:"size"`
+		Mean []json.RawMessage `json:"mean"`
+		Std  []json.RawMessage `json:"std"`
+	}
+	if err := json.Unmarshal(data, &given); err != nil {
+		return fmt.Errorf("recipe: %w", err)
+	}
+	var errs []error
+	check := func(name string, list []json.RawMessage, want int) {
+		if list != nil && len(list) != want {
+			errs = append(errs, fmt.Errorf("recipe: %s: want %d numbers, got %d", name, want, len(list)))
+		}
+	}
+	check("size", given.Size, len(r.Size))
+	if r.Channels == "GRAY" && len(given.Mean) == 1 {
+		r.Mean = [3]float64{r.Mean[0], r.Mean[0], r.Mean[0]}
+		given.Mean = nil
+	}
+	if r.Channels == "GRAY" && len(given.Std) == 1 {
+		r.Std = [3]float64{r.Std[0], r.Std[0], r.Std[0]}
+		given.Std = nil
+	}
+	check("mean", given.Mean, len(r.Mean))
+	check("std", given.Std, len(r.Std))
+	return errors.Join(errs...)
 }
 
 // JSON returns the recipe as ParseRecipe reads it, on one line.

@@ -116,6 +116,11 @@ func TestParseRecipeRefuses(t *testing.T) {
 		{"scale", 0, "scale: 0 is zero"},
 		{"scale", "1", "recipe: "},
 		{"std", []float64{1, 0, 1}, "std: 0 is zero"},
+		{"std", []float64{2}, "std: want 3 numbers, got 1"},
+		{"mean", []float64{2}, "mean: want 3 numbers, got 1"},
+		{"mean", make([]float64, 1000), "mean: want 3 numbers, got 1000"},
+		{"size", []int{224}, "size: want 2 numbers, got 1"},
+		{"size", []int{3, 224, 224}, "size: want 2 numbers, got 3"},
 	} {
 		fields := map[string]any{}
 		for k, v := range valid {
@@ -136,6 +141,10 @@ func TestParseRecipeRefuses(t *testing.T) {
 	}
 	if _, err := ParseRecipe(good); err != nil {
 		t.Errorf("the valid one: %v", err)
+	}
+	gray, err := ParseRecipe([]byte(`{"resize":"none","size":[2,3],"channels":"GRAY","scale":1,"mean":[0.5],"std":[2],"layout":"NCHW"}`))
+	if err != nil || gray.Mean != [3]float64{0.5, 0.5, 0.5} || gray.Std != [3]float64{2, 2, 2} {
+		t.Errorf("one number in gray: %+v, %v", gray, err)
 	}
 	for _, text := range []string{"", "{", string(good) + "{}", "[]", "null"} {
 		if _, err := ParseRecipe([]byte(text)); err == nil {

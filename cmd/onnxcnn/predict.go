@@ -114,7 +114,7 @@ func jsonPrediction(p features.Prediction) prediction {
 func printPrediction(c *cli.Context, p features.Prediction) {
 	fmt.Fprintln(c.App.Writer, printable(p.Item.Path))
 	for _, s := range p.Scores {
-		fmt.Fprintf(c.App.Writer, "%8.2f %%  %s\n", 100*s.Probability, labelOf(s))
+		fmt.Fprintf(c.App.Writer, "%8.2f %%  %s\n", 100*s.Probability, printable(labelOf(s)))
 	}
 }
 
