@@ -302,8 +302,8 @@ func (t *axisTaps) add(g *gridLayout, a *gridAxis, i int, weight, slope float64)
 }
 
 // along works out the coordinate v, in elements, which changes by scale with the grid's.
-func (g *gridLayout) along(t *axisTaps, a *gridAxis, v, scale float64) {
-	if g.each == 2 && v >= 0 && v < float64(a.n-1) { // the usual case
+func (l *gridLayout) along(t *axisTaps, a *gridAxis, v, scale float64) {
+	if l.each == 2 && v >= 0 && v < float64(a.n-1) { // the usual case
 		i := int(v)
 		f := v - float64(i)
 		t.n, t.offset[0], t.offset[1] = 2, i*a.step, (i+1)*a.step
@@ -312,11 +312,11 @@ func (g *gridLayout) along(t *axisTaps, a *gridAxis, v, scale float64) {
 		return
 	}
 	t.n = 0
-	if g.mode == "nearest" {
+	if l.mode == "nearest" {
 		v, scale = math.RoundToEven(v), 0
 	}
 	if !(v >= a.lo && v <= a.hi) {
-		switch g.padding {
+		switch l.padding {
 		case "zeros":
 			if !(v > -3 && v < float64(a.n+2)) { // neither it nor a neighbour is inside
 				return
@@ -334,16 +334,16 @@ func (g *gridLayout) along(t *axisTaps, a *gridAxis, v, scale float64) {
 	}
 	low := math.Floor(v)
 	i, f := int(low), v-low
-	switch g.mode {
+	switch l.mode {
 	case "nearest":
-		t.add(g, a, i, 1, 0)
+		t.add(l, a, i, 1, 0)
 	case "linear":
-		t.add(g, a, i, 1-f, -scale)
-		t.add(g, a, i+1, f, scale)
+		t.add(l, a, i, 1-f, -scale)
+		t.add(l, a, i+1, f, scale)
 	default:
 		for k := range 4 {
 			d := f - float64(k-1)
-			t.add(g, a, i-1+k, gridCubic.kernel(d), cubicSlope(d)*scale)
+			t.add(l, a, i-1+k, gridCubic.kernel(d), cubicSlope(d)*scale)
 		}
 	}
 }
