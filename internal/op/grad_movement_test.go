@@ -57,6 +57,7 @@ func TestMovementGradients(t *testing.T) {
 			in: with(normal64(1, 1, 2, 1, 2), onnx.Of([]int{1, 2, 1, 2}, []int64{4, 3, 8, 15}))},
 		{name: "MaxUnpool, output shape", node: gradNode("MaxUnpool", op.Attr("kernel_shape", []int{2}), op.Attr("strides", []int{2})),
 			in: with(normal64(1, 1, 2, 2), onnx.Of([]int{1, 2, 2}, []int64{1, 2, 4, 7}), list64(1, 2, 6))},
+		{name: "CenterCropPad", node: gradNode("CenterCropPad", op.Attr("axes", []int{-1, 0})), in: with(normal64(1, 2, 3, 4), list64(1, 5))},
 		{name: "ScatterElements", node: gradNode("ScatterElements", op.Attr("axis", 1)),
 			in: with(normal64(1, 2, 4), onnx.Of([]int{2, 3}, []int64{1, 3, 1, 0, -1, 2}), normal64(2, 2, 3))},
 		{name: "ScatterElements, sums", node: gradNode("ScatterElements", op.Attr("reduction", "add")),

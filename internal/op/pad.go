@@ -152,24 +152,29 @@ func (p pad) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 			}
 		}
 	}
-	if out[0].Len() == 0 {
-		return nil
-	}
-	switch elemSize(in[0].Type) {
-	case 1:
-		padWords(rt, p.mode, plan, words[uint8](out[0]), words[uint8](in[0]), words[uint8](fill)[0])
-	case 2:
-		padWords(rt, p.mode, plan, words[uint16](out[0]), words[uint16](in[0]), words[uint16](fill)[0])
-	case 4:
-		padWords(rt, p.mode, plan, words[uint32](out[0]), words[uint32](in[0]), words[uint32](fill)[0])
-	case 8:
-		padWords(rt, p.mode, plan, words[uint64](out[0]), words[uint64](in[0]), words[uint64](fill)[0])
-	case 16:
-		padWords(rt, p.mode, plan, words[[2]uint64](out[0]), words[[2]uint64](in[0]), words[[2]uint64](fill)[0])
-	default:
-		padWords(rt, p.mode, plan, out[0].Strings, in[0].Strings, fill.Strings[0])
-	}
+	padTensor(rt, p.mode, plan, out[0], in[0], fill)
 	return nil
+}
+
+// padTensor carries a plan out, for any type of elements; fill is the constant.
+func padTensor(rt *Runtime, mode string, plan []padAxis, out, in, fill *onnx.Tensor) {
+	if out.Len() == 0 {
+		return
+	}
+	switch elemSize(in.Type) {
+	case 1:
+		padWords(rt, mode, plan, words[uint8](out), words[uint8](in), words[uint8](fill)[0])
+	case 2:
+		padWords(rt, mode, plan, words[uint16](out), words[uint16](in), words[uint16](fill)[0])
+	case 4:
+		padWords(rt, mode, plan, words[uint32](out), words[uint32](in), words[uint32](fill)[0])
+	case 8:
+		padWords(rt, mode, plan, words[uint64](out), words[uint64](in), words[uint64](fill)[0])
+	case 16:
+		padWords(rt, mode, plan, words[[2]uint64](out), words[[2]uint64](in), words[[2]uint64](fill)[0])
+	default:
+		padWords(rt, mode, plan, out.Strings, in.Strings, fill.Strings[0])
+	}
 }
 
 // constantOf returns a tensor of one element of a floating-point type: attributes hold only floats.

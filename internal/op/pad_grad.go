@@ -42,13 +42,7 @@ func init() {
 		if !known {
 			return errors.New("its pads depend on values, which training does not support")
 		}
-		var size, cut, add []int
-		for _, a := range plan {
-			size = append(size, a.size)
-			cut = append(cut, a.cut0, a.cut1)
-			add = append(add, a.add0, a.add1)
-		}
-		d := g.AddInternal("PadGrad", 1, []string{g.Up[0]}, Attr("mode", p.mode), Attr("size", size), Attr("cut", cut), Attr("add", add))[0]
+		d := g.addPadGrad(p.mode, plan)
 		g.setIfWanted(0, func() string { return d })
 		if p.mode == "constant" {
 			// Every element of the output came either from the input or from the constant.
@@ -60,6 +54,17 @@ func init() {
 		}
 		return nil
 	})
+}
+
+// addPadGrad adds the gradient of what a plan does.
+func (g *Grad) addPadGrad(mode string, plan []padAxis) string {
+	var size, cut, add []int
+	for _, a := range plan {
+		size = append(size, a.size)
+		cut = append(cut, a.cut0, a.cut1)
+		add = append(add, a.add0, a.add1)
+	}
+	return g.AddInternal("PadGrad", 1, []string{g.Up[0]}, Attr("mode", mode), Attr("size", size), Attr("cut", cut), Attr("add", add))[0]
 }
 
 // padGrad is the gradient of Pad: each element of the input gets the sum of what came to its copies.
