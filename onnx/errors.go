@@ -1,7 +1,9 @@
 package onnx
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 )
 
@@ -50,7 +52,7 @@ type ExternalDataError struct {
 // Error names the model's file, the tensor and the location.
 func (e *ExternalDataError) Error() string {
 	s := fmt.Sprintf("tensor %q: external data %q: %s", e.Tensor, e.Location, e.What)
-	if e.Err != nil {
+	if e.Err != nil && !errors.Is(e.Err, fs.ErrNotExist) { // which What says
 		s += ": " + e.Err.Error()
 	}
 	if e.File != "" {

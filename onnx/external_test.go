@@ -106,7 +106,7 @@ func TestExternalData(t *testing.T) {
 		{"case 36: empty", []string{"location", ""}, []string{"no location"}},
 		{"case 36: none", nil, []string{"no location"}},
 		{"case 36: NUL", []string{"location", "w.bin\x00.txt"}, []string{"NUL"}},
-		{"case 36: missing", []string{"location", "none.bin"}, []string{filepath.Join(dir, "none.bin") + " belongs to the model and is missing"}},
+		{"case 36: missing", []string{"location", "none.bin"}, []string{filepath.Join(dir, "none.bin") + " belongs to the model and is missing: put it there"}},
 		{"folder", []string{"location", "sub"}, []string{"not a regular file"}},
 		{"dot", []string{"location", "."}, []string{"not a regular file"}},
 		{"too short", []string{"location", "w.bin", "offset", "20"}, []string{"16 bytes from byte 20 on are wanted, and the file has 32"}},

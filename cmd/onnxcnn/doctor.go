@@ -114,7 +114,7 @@ func examineFolder(c *cli.Context) error {
 	}
 	moved, err := report.Quarantine(c.Context, folder, kinds)
 	if errors.Is(err, context.Canceled) {
-		advise(c, "%s moved so far; onnxcnn doctor --undo %s moves them back", count(len(moved), "file"), folder)
+		advise(c, "%s moved so far; onnxcnn doctor --undo %s moves them back", count(len(moved), "file"), argument(folder))
 	}
 	if errors.Is(err, fs.ErrPermission) && len(moved) == 0 && !c.IsSet("quarantine") {
 		err = withHint(err, "files are moved, to --quarantine FOLDER: %s and its folders must be writable for that", dir)
@@ -199,7 +199,7 @@ func showReport(c *cli.Context, r *doctor.Report, folder string, moved []doctor.
 		fmt.Fprintln(w, "\nnothing found")
 	}
 	if len(moved) > 0 {
-		fmt.Fprintf(w, "\nmoved %s to %s; onnxcnn doctor --undo %s moves them back\n", count(len(moved), "file"), folder, folder)
+		fmt.Fprintf(w, "\nmoved %s to %s; onnxcnn doctor --undo %s moves them back\n", count(len(moved), "file"), printable(folder), argument(folder))
 	}
 	return nil
 }

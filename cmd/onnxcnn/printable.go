@@ -17,6 +17,17 @@ func printable(path string) string {
 	return path
 }
 
+// argument writes a path as a shell takes it, for commands that are shown to be typed.
+func argument(path string) string {
+	plain := func(r rune) bool {
+		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("/\\:._-+,=@%", r)
+	}
+	if path != "" && path[0] != '-' && !strings.ContainsFunc(path, func(r rune) bool { return !plain(r) }) {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}
+
 // visible shows what a terminal would obey instead of showing it: control characters but for line ends and tabs, and
 // those that turn the direction of writing. Names of files and what models say of themselves may hold any.
 func visible(text string) string {

@@ -26,4 +26,9 @@ func TestVisible(t *testing.T) {
 			t.Errorf("%q: %s, want %s", path, got, want)
 		}
 	}
+	for path, want := range map[string]string{"/a/b-2.x": "/a/b-2.x", "/a b": "'/a b'", "it's": `'it'\''s'`, "-x": "'-x'", "": "''", "caf\u00e9": "caf\u00e9"} {
+		if got := argument(path); got != want {
+			t.Errorf("%q: %s, want %s", path, got, want)
+		}
+	}
 }
