@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -259,11 +258,7 @@ The rule is features.FitCentroids in the Go package github.com/onnxcnn/onnxcnn/f
 		return "To try other commands on this network and these pictures:\n  onnxcnn demo -o tryout\n" + own
 	}
 	quoted := func(elem ...string) string {
-		p := filepath.Join(append([]string{dir}, elem...)...)
-		if strings.ContainsAny(p, " \t\n'\"$&;()*?<>|`#!~") {
-			return strconv.Quote(p)
-		}
-		return p
+		return argument(filepath.Join(append([]string{dir}, elem...)...))
 	}
 	model, images := quoted("backbone.onnx"), quoted("images")
 	return fmt.Sprintf("The networks, the pictures and the features are in %s:\n"+

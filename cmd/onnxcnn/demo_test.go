@@ -2,7 +2,6 @@ package main
 
 import (
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -18,7 +17,7 @@ func TestDemoNextQuotesNames(t *testing.T) {
 		t.Error(s)
 	}
 	spaced := filepath.Join("a folder", "backbone.onnx")
-	if s := demoNext("a folder", "bag"); !strings.Contains(s, "\n  onnxcnn summary "+strconv.Quote(spaced)+"\n") {
+	if s := demoNext("a folder", "bag"); !strings.Contains(s, "\n  onnxcnn summary "+argument(spaced)+"\n") {
 		t.Error(s)
 	}
 	if s := demoNext("", "bag"); !strings.Contains(s, "demo -o") {
