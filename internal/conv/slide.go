@@ -47,25 +47,38 @@ func newBand(g *geometry) *band {
 	return b
 }
 
-// fill writes the rows that outputs [lo,hi) read to buf, which was zero before the first time.
-func (b *band) fill(t *kernel.Table, buf, x []float32, lo, hi int) {
-	stride := b.stride[1]
-	first := lo*stride - b.pad[1]
-	last := (hi-1)*stride - b.pad[1] + b.ker[1]
-	from, to := min(max(first, 0), last), max(min(last, b.in[1]), first)
-	to = max(from, to)
-	clear(buf[:(from-first)*b.pitch])
-	clear(buf[(to-first)*b.pitch : (last-first)*b.pitch])
-	for p := range stride {
+// strip is what a band copies for some rows of output: rows [from,to) of the input, of which [first,last) are asked for.
+type strip struct{ first, last, from, to int }
+
+// strip returns what outputs [lo,hi) read.
+func (b *band) strip(lo, hi int) strip {
+	s := strip{first: lo*b.stride[1] - b.pad[1], last: (hi-1)*b.stride[1] - b.pad[1] + b.ker[1]}
+	s.from = min(max(s.first, 0), s.last)
+	s.to = max(min(s.last, b.in[1]), s.from)
+	return s
+}
+
+// clear makes the rows of a strip zero that lie outside the input.
+func (b *band) clear(buf []float32, s strip) {
+	clear(buf[:(s.from-s.first)*b.pitch])
+	clear(buf[(s.to-s.first)*b.pitch : (s.last-s.first)*b.pitch])
+}
+
+// copy writes the rows of a strip that lie in the input to buf. What lies beside them was zero before the first time.
+func (b *band) copy(t *kernel.Table, buf, x []float32, s strip) {
+	if s.from >= s.to {
+		return
+	}
+	for p := range b.stride[1] {
 		part := &b.part[p]
-		if part.n == 0 || from >= to {
+		if part.n == 0 {
 			continue
 		}
-		dst, src := buf[(from-first)*b.pitch+part.dst:], x[from*b.in[2]+part.src:]
-		if stride == 1 {
-			t.CopyRows(dst, b.pitch, src, b.in[2], to-from, part.n)
+		dst, src := buf[(s.from-s.first)*b.pitch+part.dst:], x[s.from*b.in[2]+part.src:]
+		if b.stride[1] == 1 {
+			t.CopyRows(dst, b.pitch, src, b.in[2], s.to-s.from, part.n)
 		} else {
-			t.EvenRows(dst, b.pitch, src, b.in[2], to-from, part.n)
+			t.EvenRows(dst, b.pitch, src, b.in[2], s.to-s.from, part.n)
 		}
 	}
 }
@@ -80,15 +93,23 @@ func (f *Filter) slide(pool *par.Pool, alloc func(int) []float32, g *geometry, a
 	if limits = limits && a.Res == nil; !limits {
 		lo, hi, _ = kernel.Activation{}.Limits()
 	}
-	work := g.outPlane*g.taps*perGroup/8 + g.plane
-	pool.ForWorker(g.n*g.c, max(1, 1<<14/max(work, 1)), func(worker, first, end int) {
+	run := f.table.SlideOf(g.ker[1], g.stride[1])
+	whole := b.rows == g.out[1] // one band, whose rows outside the input stay zero
+	all := b.strip(0, g.out[1])
+	work := max(1, g.outPlane*g.taps*perGroup/8+g.plane)
+	pool.Guided(g.n*g.c, max(1, 1<<13/work), max(1, g.n*g.c/pool.Threads()), func(worker, first, end int) {
 		buf := scratch[worker*b.size:][:b.size]
 		s := &kernel.Slide{Src: &buf[0], Pitch: b.pitch, Cols: g.out[2], Offs: &b.offs[0], Lo: lo, Hi: hi, Size: g.ker[1], Stride: g.stride[1]}
 		for i := first; i < end; i++ {
-			x := a.X[i*g.plane:][:g.plane]
+			x := a.X[i*g.plane:] // to the end of all: what takes every second element reads one behind them
 			for row := 0; row < g.out[1]; row += b.rows {
 				next := min(row+b.rows, g.out[1])
-				b.fill(f.table, buf, x, row, next)
+				st := all
+				if !whole {
+					st = b.strip(row, next)
+					b.clear(buf, st)
+				}
+				b.copy(f.table, buf, x, st)
 				s.Rows = next - row
 				for k := range perGroup {
 					m := i%g.c*perGroup + k
@@ -98,7 +119,7 @@ func (f *Filter) slide(pool *par.Pool, alloc func(int) []float32, g *geometry, a
 					if a.Bias != nil {
 						s.Bias = a.Bias[m]
 					}
-					f.table.Slide(s)
+					run(s)
 					if limits {
 						continue
 					}

@@ -179,8 +179,13 @@ func (m *Multiplier) Multiply(a *PackedA, block, panelLo, panelHi int, b []float
 			case !apart && width == t.NR && q%out.Cols+width <= out.Cols:
 				if n := min(p1, a.Rows/t.MR) - p; n > 0 {
 					start(p, j)
-					m.whole(p*t.MR, n, q, out, ep)
+					m.whole(p*t.MR, n, t.MR, q, out, ep)
 					p += n
+				}
+				if left := a.Rows - p*t.MR; p < p1 && t.exactly(left) {
+					start(p, j)
+					m.whole(p*t.MR, 1, left, q, out, ep)
+					p++
 				}
 			}
 			for ; p < p1; p += edgePanels {
@@ -202,10 +207,20 @@ func (t *Table) pick(rows, cols int) func(*Tile) {
 	return t.tiles[len(t.tiles)-1].run
 }
 
-// whole finishes n tiles from a row on that lie in the output as a whole.
-func (m *Multiplier) whole(row, n, col int, out *Output, ep *Epilogue) {
+// exactly reports whether there is a microkernel for a tile of that many rows and no more.
+func (t *Table) exactly(rows int) bool {
+	for i := range t.tiles {
+		if t.tiles[i].rows == rows {
+			return true
+		}
+	}
+	return false
+}
+
+// whole finishes n tiles of each rows from a row on that lie in the output as a whole.
+func (m *Multiplier) whole(row, n, each, col int, out *Output, ep *Epilogue) {
 	t := m.table
-	rows := n * t.MR
+	rows := n * each
 	off := col/out.Cols*out.Image + col%out.Cols + row*out.LD
 	_ = out.C[off+(rows-1)*out.LD+t.NR-1]
 	m.tile.C, m.tile.LDC, m.tile.CStep = &out.C[off], out.LD, t.MR*out.LD
@@ -223,7 +238,7 @@ func (m *Multiplier) whole(row, n, col int, out *Output, ep *Epilogue) {
 		m.tile.Res, m.tile.LDRes, m.tile.ResStep = &out.Res[off], out.LD, t.MR*out.LD
 	}
 	m.tile.Panels = n
-	t.pick(t.MR, t.NR)(&m.tile)
+	t.pick(each, t.NR)(&m.tile)
 }
 
 // edge finishes up to edgePanels tiles of which the last may lack rows, which all may lack columns, or whose columns lie

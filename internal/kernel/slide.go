@@ -32,15 +32,14 @@ func Slides(size, stride int) bool {
 	return (size == 3 || size == 5 || size == 7) && (stride == 1 || stride == 2)
 }
 
-// Slide computes a plane; see [Slide] and [Slides].
-func (t *Table) Slide(s *Slide) {
+// SlideOf returns the function that computes a plane with windows of that size and stride; see [Slide] and [Slides].
+func (t *Table) SlideOf(size, stride int) func(s *Slide) {
 	for i := range t.slides {
-		if k := &t.slides[i]; k.size == s.Size && k.stride == s.Stride {
-			k.run(s)
-			return
+		if k := &t.slides[i]; k.size == size && k.stride == stride {
+			return k.run
 		}
 	}
-	genericSlide(s)
+	return genericSlide
 }
 
 func genericSlide(s *Slide) {

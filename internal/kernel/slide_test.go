@@ -49,7 +49,7 @@ func slideCase(t *testing.T, table *Table, r *rand.Rand, size, stride, rows, col
 	s := &Slide{Dst: &dst[0], Src: &src[0], Pitch: pitch, Rows: rows, Cols: cols, W: &w[0], Offs: &offs[0],
 		Bias: 0.5, Lo: -1, Hi: 2, Size: size, Stride: stride}
 	src[r.IntN(len(src))] = nan
-	table.Slide(s)
+	table.SlideOf(s.Size, s.Stride)(s)
 	for i := range dst {
 		sum := 0.5
 		for k := range w {
@@ -83,7 +83,7 @@ func BenchmarkSlide(b *testing.B) {
 			w, offs := make([]float32, c.size*c.size), make([]int, c.size)
 			s := &Slide{Dst: &dst[0], Src: &src[0], Pitch: pitch, Rows: c.out, Cols: c.out, W: &w[0], Offs: &offs[0], Size: c.size, Stride: c.stride}
 			for b.Loop() {
-				Default().Slide(s)
+				Default().SlideOf(s.Size, s.Stride)(s)
 			}
 			b.ReportMetric(2*float64(c.size*c.size*c.out*c.out)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 		})
