@@ -21,6 +21,15 @@ const (
 	leastColsP = 4   // panels of B, where columns are divided
 )
 
+// pieces returns how many of n panels a worker takes at a time, at least and at most. Where each worker would take few
+// such pieces, one of them would often take one more than another: then all are of one size, one for each.
+func pieces(n, least, most, threads int) (int, int) {
+	if each := (n + threads - 1) / threads; each <= most && each < 2*least {
+		return each, each
+	}
+	return min(least, most), most
+}
+
 // Product computes a times the columns [0,cols) that src packs, and stores the result with its epilogue. alloc gives
 // scratch memory that is the caller's until Product returns.
 func (t *Table) Product(pool *par.Pool, alloc func(int) []float32, a *PackedA, cols int, src Source, out *Output, ep *Epilogue) {
@@ -39,7 +48,8 @@ func (t *Table) Product(pool *par.Pool, alloc func(int) []float32, a *PackedA, c
 func (t *Table) byColumns(pool *par.Pool, alloc func(int) []float32, a *PackedA, cols int, src Source, out *Output, ep *Epilogue) {
 	panels := (cols + t.NR - 1) / t.NR
 	threads := pool.Threads()
-	most := max(1, min(blockB<<10/(t.NR*max(a.blockK, 1)), panels/threads))
+	most := max(1, min(blockB<<10/(t.NR*max(a.blockK, 1)), (panels+threads-1)/threads))
+	least, most := pieces(panels, leastColsP, most, threads)
 	widest := most * t.NR
 	sizeB := a.blockK * widest
 	sizeAcc := 0
@@ -47,7 +57,7 @@ func (t *Table) byColumns(pool *par.Pool, alloc func(int) []float32, a *PackedA,
 		sizeAcc = t.AccSize(a.Rows, widest)
 	}
 	scratch := alloc(threads * (sizeB + sizeAcc))
-	pool.Guided(panels, min(leastColsP, most), most, func(worker, first, end int) {
+	pool.Guided(panels, least, most, func(worker, first, end int) {
 		m := t.TakeMultiplier()
 		defer t.GiveMultiplier(m)
 		mine := scratch[worker*(sizeB+sizeAcc):][:sizeB+sizeAcc]
@@ -67,7 +77,7 @@ func (t *Table) byRows(pool *par.Pool, alloc func(int) []float32, a *PackedA, co
 	panels := (cols + t.NR - 1) / t.NR
 	threads := pool.Threads()
 	width := panels * t.NR
-	tallest := a.Panels() / threads
+	least, tallest := pieces(a.Panels(), leastRowsP, (a.Panels()+threads-1)/threads, threads)
 	sizeAcc := 0
 	if a.Blocks() > 1 {
 		sizeAcc = t.AccSize(tallest*t.MR, width)
@@ -81,7 +91,7 @@ func (t *Table) byRows(pool *par.Pool, alloc func(int) []float32, a *PackedA, co
 			src.Pack(worker, b[lo*width+j*t.NR*(hi-lo):][:t.NR*(hi-lo)], lo, hi, j*t.NR, min(t.NR, cols-j*t.NR))
 		}
 	})
-	pool.Guided(a.Panels(), leastRowsP, tallest, func(worker, first, end int) {
+	pool.Guided(a.Panels(), least, tallest, func(worker, first, end int) {
 		m := t.TakeMultiplier()
 		defer t.GiveMultiplier(m)
 		acc := accs[worker*sizeAcc:][:sizeAcc]
@@ -179,6 +189,10 @@ func rowsOf(alloc func(int) []float32, a Matrix, m, k, pad int, alpha float32) [
 
 // gemmDots is Gemm for few rows and a B whose columns are contiguous: scalar products that read B once, in its order.
 func (t *Table) gemmDots(pool *par.Pool, alloc func(int) []float32, m, n, k int, alpha float32, a, b Matrix, out *Output, ep *Epilogue) {
+	if m <= 2 {
+		t.gemmVectors(pool, alloc, m, n, k, alpha, a, b, out, ep)
+		return
+	}
 	x := rowsOf(alloc, a, m, k, 4, alpha)
 	pairs := (n + 1) / 2
 	pool.For(pairs, max(1, 1<<14/k), func(lo, hi int) {
@@ -200,6 +214,31 @@ func (t *Table) gemmDots(pool *par.Pool, alloc func(int) []float32, m, n, k int,
 		}
 		for i := range m {
 			t.finish(out, ep, i, 2*lo, min(2*hi, n))
+		}
+	})
+}
+
+// gemmVectors is gemmDots for one row or two: four columns of B at a time, since all of the work is to read them.
+func (t *Table) gemmVectors(pool *par.Pool, alloc func(int) []float32, m, n, k int, alpha float32, a, b Matrix, out *Output, ep *Epilogue) {
+	x := rowsOf(alloc, a, m, k, 1, alpha)
+	ldx := (m - 1) * k // one row is taken twice
+	pool.For((n+3)/4, max(1, 1<<14/k), func(lo, hi int) {
+		var sums [8]float32
+		for j := 4 * lo; j < min(4*hi, n); {
+			have, step := 4, b.Col
+			if n-j < have {
+				have, step = 1, 0
+			}
+			t.Dots(&sums, b.Data[j*b.Col:], step, x, ldx, k)
+			for c := range have {
+				for i := range m {
+					out.C[i*out.LD+j+c] = sums[2*c+i]
+				}
+			}
+			j += have
+		}
+		for i := range m {
+			t.finish(out, ep, i, 4*lo, min(4*hi, n))
 		}
 	})
 }
