@@ -21,8 +21,11 @@ type band struct {
 	offs  []int // for each column of the kernel, where it reads
 	rows  int   // of output that a band is enough for
 	size  int
-	part  [2]struct{ src, dst, n int } // what to copy of a row, for each column modulo the stride
+	part  [2]part // of a row, for each column modulo the stride
 }
+
+// part is what to copy of a row: every stride-th of its elements.
+type part struct{ src, dst, n int }
 
 func newBand(g *geometry) *band {
 	b := &band{geometry: g}
@@ -69,16 +72,22 @@ func (b *band) copy(t *kernel.Table, buf, x []float32, s strip) {
 	if s.from >= s.to {
 		return
 	}
-	for p := range b.stride[1] {
-		part := &b.part[p]
-		if part.n == 0 {
-			continue
-		}
-		dst, src := buf[(s.from-s.first)*b.pitch+part.dst:], x[s.from*b.in[2]+part.src:]
-		if b.stride[1] == 1 {
-			t.CopyRows(dst, b.pitch, src, b.in[2], s.to-s.from, part.n)
-		} else {
-			t.EvenRows(dst, b.pitch, src, b.in[2], s.to-s.from, part.n)
+	buf, x = buf[(s.from-s.first)*b.pitch:], x[s.from*b.in[2]:]
+	rows, step := s.to-s.from, b.in[2]
+	if b.stride[1] == 1 {
+		t.CopyRows(buf[b.part[0].dst:], b.pitch, x[b.part[0].src:], step, rows, b.part[0].n)
+		return
+	}
+	// The columns of one part lie between those of the other.
+	even, odd := &b.part[0], &b.part[1]
+	if odd.src < even.src {
+		even, odd = odd, even
+	}
+	pairs := min(even.n, odd.n)
+	t.SplitRows(buf[even.dst:], buf[odd.dst:], b.pitch, x[even.src:], step, rows, pairs)
+	for _, part := range []*part{even, odd} {
+		if more := part.n - pairs; more > 0 {
+			t.EvenRows(buf[part.dst+pairs:], b.pitch, x[part.src+2*pairs:], step, rows, more)
 		}
 	}
 }

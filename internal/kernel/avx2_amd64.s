@@ -6478,6 +6478,101 @@ element:
 	VZEROUPPER
 	RET
 
+// func avx2SplitRows(even *float32, odd *float32, src *float32, dstStep int, srcStep int, rows int, n int)
+// Requires: AVX, AVX2
+TEXT ·avx2SplitRows(SB), NOSPLIT, $0-56
+	MOVQ even+0(FP), AX
+	MOVQ odd+8(FP), CX
+	MOVQ src+16(FP), DX
+	MOVQ dstStep+24(FP), BX
+	MOVQ srcStep+32(FP), SI
+	MOVQ rows+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, BX
+	SHLQ $0x02, SI
+	CMPQ R8, $0x08
+	JL   short
+
+row:
+	MOVQ $0x00000008, R9
+
+vector:
+	VMOVUPS -64(DX)(R9*8), Y0
+	VMOVUPS -32(DX)(R9*8), Y1
+	VSHUFPS $0x88, Y1, Y0, Y2
+	VSHUFPS $0xdd, Y1, Y0, Y0
+	VPERMPD $0xd8, Y2, Y2
+	VPERMPD $0xd8, Y0, Y0
+	VMOVUPS Y2, -32(AX)(R9*4)
+	VMOVUPS Y0, -32(CX)(R9*4)
+	ADDQ    $0x08, R9
+	CMPQ    R9, R8
+	JLE     vector
+	VMOVUPS -64(DX)(R8*8), Y0
+	VMOVUPS -32(DX)(R8*8), Y1
+	VSHUFPS $0x88, Y1, Y0, Y2
+	VSHUFPS $0xdd, Y1, Y0, Y0
+	VPERMPD $0xd8, Y2, Y2
+	VPERMPD $0xd8, Y0, Y0
+	VMOVUPS Y2, -32(AX)(R8*4)
+	VMOVUPS Y0, -32(CX)(R8*4)
+	ADDQ    SI, DX
+	ADDQ    BX, AX
+	ADDQ    BX, CX
+	DECQ    DI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+short:
+	CMPQ R8, $0x04
+	JL   tiny
+
+shortrow:
+	MOVQ $0x00000004, R9
+
+shortvector:
+	VMOVUPS -32(DX)(R9*8), X0
+	VMOVUPS -16(DX)(R9*8), X1
+	VSHUFPS $0x88, X1, X0, X2
+	VSHUFPS $0xdd, X1, X0, X0
+	VMOVUPS X2, -16(AX)(R9*4)
+	VMOVUPS X0, -16(CX)(R9*4)
+	ADDQ    $0x04, R9
+	CMPQ    R9, R8
+	JLE     shortvector
+	VMOVUPS -32(DX)(R8*8), X0
+	VMOVUPS -16(DX)(R8*8), X1
+	VSHUFPS $0x88, X1, X0, X2
+	VSHUFPS $0xdd, X1, X0, X0
+	VMOVUPS X2, -16(AX)(R8*4)
+	VMOVUPS X0, -16(CX)(R8*4)
+	ADDQ    SI, DX
+	ADDQ    BX, AX
+	ADDQ    BX, CX
+	DECQ    DI
+	JNZ     shortrow
+	VZEROUPPER
+	RET
+
+tiny:
+	MOVQ R8, R9
+
+element:
+	MOVL -8(DX)(R9*8), R10
+	MOVL R10, -4(AX)(R9*4)
+	MOVL -4(DX)(R9*8), R10
+	MOVL R10, -4(CX)(R9*4)
+	DECQ R9
+	JNZ  element
+	ADDQ SI, DX
+	ADDQ BX, AX
+	ADDQ BX, CX
+	DECQ DI
+	JNZ  tiny
+	VZEROUPPER
+	RET
+
 // func avx2WinogradInput(dst *float32, step int, src *float32, ld int, n int, tmp *float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·avx2WinogradInput(SB), NOSPLIT, $0-48

@@ -43,3 +43,24 @@ func genericEvenRows(dst, src *float32, dstStep, srcStep, rows, n int) {
 		}
 	}
 }
+
+// SplitRows copies the even elements of each of some rows of n pairs to one place, and the odd ones to another; rows are
+// steps apart, those of even and odd by the same.
+func (t *Table) SplitRows(even, odd []float32, dstStep int, src []float32, srcStep, rows, n int) {
+	if rows <= 0 || n <= 0 {
+		return
+	}
+	last := (rows-1)*dstStep + n - 1
+	_, _, _ = even[last], odd[last], src[(rows-1)*srcStep+2*n-1]
+	t.splitRows(&even[0], &odd[0], &src[0], dstStep, srcStep, rows, n)
+}
+
+func genericSplitRows(even, odd, src *float32, dstStep, srcStep, rows, n int) {
+	for i := range rows {
+		x := unsafe.Slice(at(src, i*srcStep), 2*n)
+		e, o := unsafe.Slice(at(even, i*dstStep), n), unsafe.Slice(at(odd, i*dstStep), n)
+		for j := range e {
+			e[j], o[j] = x[2*j], x[2*j+1]
+		}
+	}
+}

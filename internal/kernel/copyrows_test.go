@@ -58,3 +58,30 @@ func TestEvenRows(t *testing.T) {
 		}
 	})
 }
+
+func TestSplitRows(t *testing.T) {
+	eachTable(t, func(t *testing.T, table *Table) {
+		r := rand.New(rand.NewPCG(21, 22))
+		for n := range 40 {
+			for rows := range 4 {
+				dstStep, srcStep := n+n%3, 2*n+n%5
+				length := func(step, n int) int { return max(0, (rows-1)*step+n) }
+				src := guardedRandom(t, r, length(srcStep, 2*n), n%2 == 0)
+				even, odd := guarded(t, length(dstStep, n), n%2 == 0), guarded(t, length(dstStep, n), n%2 == 0)
+				for i := range even {
+					even[i], odd[i] = -1, -1
+				}
+				table.SplitRows(even, odd, dstStep, src, srcStep, rows, n)
+				for i := range even {
+					wantEven, wantOdd := float32(-1), float32(-1)
+					if row, at := i/max(dstStep, 1), i%max(dstStep, 1); at < n {
+						wantEven, wantOdd = src[row*srcStep+2*at], src[row*srcStep+2*at+1]
+					}
+					if rows > 0 && (even[i] != wantEven || odd[i] != wantOdd) {
+						t.Fatalf("%d rows of %d: pair %d is %v and %v, want %v and %v", rows, n, i, even[i], odd[i], wantEven, wantOdd)
+					}
+				}
+			}
+		}
+	})
+}

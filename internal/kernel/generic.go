@@ -12,6 +12,7 @@ func generic() *Table {
 		packTable:  genericPackLanes,
 		copyRows:   genericCopyRows,
 		evenRows:   genericEvenRows,
+		splitRows:  genericSplitRows,
 		Relu:       genericRelu,
 		Clamp:      genericClamp,
 		Add:        genericAdd,

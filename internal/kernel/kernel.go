@@ -32,6 +32,7 @@ type Table struct {
 	packTable func(l *Lanes)
 	copyRows  func(dst, src *float32, dstStep, srcStep, rows, n int)
 	evenRows  func(dst, src *float32, dstStep, srcStep, rows, n int)
+	splitRows func(even, odd, src *float32, dstStep, srcStep, rows, n int)
 
 	slides     []slideKernel
 	columnNorm func(dst, src *float32, ld, rows, n int, scale, shift *float32, epsilon float32)

@@ -18,6 +18,7 @@ func native() []*Table {
 		packTable:  avx2PackTable,
 		copyRows:   avx2CopyRows,
 		evenRows:   avx2EvenRows,
+		splitRows:  avx2SplitRows,
 		Relu:       avx2Relu,
 		Clamp:      avx2Clamp,
 		Add:        avx2Add,

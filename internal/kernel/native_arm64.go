@@ -18,6 +18,7 @@ func native() []*Table {
 		packTable: func(l *Lanes) { packLanesGo(l, 16) },
 		copyRows:  genericCopyRows,
 		evenRows:  genericEvenRows,
+		splitRows: genericSplitRows,
 		Taps:      genericTaps,
 		MaxTaps: func(dst, src []float32, offs []int) {
 			for i := range dst {

@@ -199,6 +199,11 @@ func avx2CopyRows(dst, src *float32, dstStep, srcStep, rows, n int)
 //go:noescape
 func avx2EvenRows(dst, src *float32, dstStep, srcStep, rows, n int)
 
+// avx2SplitRows copies elements 0, 2, ..., 2*n-2 of rows to even, and 1, 3, ..., 2*n-1 to odd; rows are steps apart.
+//
+//go:noescape
+func avx2SplitRows(even, odd, src *float32, dstStep, srcStep, rows, n int)
+
 // avx2WinogradInput transforms n tiles of a row of tiles, eight at a time.
 //
 //go:noescape

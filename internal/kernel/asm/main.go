@@ -49,6 +49,7 @@ func main() {
 			g.maxTaps()
 			g.copyRows()
 			g.evenRows()
+			g.splitRows()
 			g.winograd()
 		}
 		write(filepath.Join(*dir, v.name+"_amd64.s"), g.assembly("kernel"))
