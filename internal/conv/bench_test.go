@@ -38,6 +38,9 @@ var networks = map[string][]layer{
 		{32, 32, 112, 3, 1, 1, 32, 1}, {96, 96, 112, 3, 2, 1, 96, 1}, {144, 144, 56, 3, 1, 1, 144, 1}, {144, 144, 56, 3, 2, 1, 144, 1}, {192, 192, 28, 3, 1, 1, 192, 2},
 		{192, 192, 28, 3, 2, 1, 192, 1}, {384, 384, 14, 3, 1, 1, 384, 4}, {576, 576, 14, 3, 2, 1, 576, 1}, {960, 960, 7, 3, 1, 1, 960, 3}, {240, 240, 28, 5, 1, 2, 240, 1},
 	},
+	"projections": { // of MobileNetV2: few outputs
+		{32, 16, 112, 1, 1, 0, 1, 1}, {144, 24, 56, 1, 1, 0, 1, 1}, {192, 32, 28, 1, 1, 0, 1, 2}, {384, 64, 14, 1, 1, 0, 1, 3}, {576, 96, 14, 1, 1, 0, 1, 2}, {960, 160, 7, 1, 1, 0, 1, 2},
+	},
 	"resnext": {{128, 128, 56, 3, 1, 1, 32, 3}, {512, 512, 14, 3, 1, 1, 32, 5}},
 }
 
@@ -54,7 +57,7 @@ func (l layer) shape(n int) *Shape {
 func BenchmarkLayers(b *testing.B) {
 	threads, _ := strconv.Atoi(os.Getenv("ONNXCNN_BENCH_THREADS"))
 	pool := par.Shared(threads)
-	for _, name := range []string{"resnet50", "vgg16", "inception", "depthwise", "resnext"} {
+	for _, name := range []string{"resnet50", "vgg16", "inception", "depthwise", "projections", "resnext"} {
 		for _, batch := range []int{1, 8} {
 			for _, l := range networks[name] {
 				s := l.shape(batch)
