@@ -113,6 +113,13 @@ type Multiplier struct {
 	bias  []float32 // their row bias, then their column bias
 }
 
+// An activation is applied to a group of panels of B at a time: few enough that the output is still in the cache, and
+// enough for runs of some length.
+const (
+	activated             = 32 // kibi-elements of output
+	leastGroup, mostGroup = 4, 16
+)
+
 // edgePanels is how many tiles that do not fit into the output are computed at a time.
 const edgePanels = 8
 
@@ -148,7 +155,7 @@ func (m *Multiplier) Multiply(a *PackedA, block, panelLo, panelHi int, b []float
 	if l, h, ok := ep.Act.Limits(); ok && last && ep.Act.Kind != Identity {
 		m.tile.Lo, m.tile.Hi, m.tile.Clamp = l, h, 1
 	}
-	apart := ep.Act.Kind != Identity && m.tile.Clamp == 0 // a function of its own, faster on one long run
+	apart := last && ep.Act.Kind != Identity && m.tile.Clamp == 0 // a function of its own, which wants long runs
 	step := nPanels * tileSize
 	// start makes panel p of A and column j the first tile.
 	start := func(p, j int) {
@@ -160,6 +167,7 @@ func (m *Multiplier) Multiply(a *PackedA, block, panelLo, panelHi int, b []float
 	}
 	for p0 := panelLo; p0 < panelHi; p0 += perL2 {
 		p1 := min(p0+perL2, panelHi)
+		group := min(max(activated<<10/((p1-p0)*tileSize), leastGroup), mostGroup)
 		for j := range nPanels {
 			q := col + j*t.NR
 			width := min(t.NR, cols-j*t.NR)
@@ -176,7 +184,7 @@ func (m *Multiplier) Multiply(a *PackedA, block, panelLo, panelHi int, b []float
 				m.tile.Panels = p1 - p
 				t.pick(t.MR, width)(&m.tile)
 				p = p1
-			case !apart && width == t.NR && q%out.Cols+width <= out.Cols:
+			case width == t.NR && q%out.Cols+width <= out.Cols:
 				if n := min(p1, a.Rows/t.MR) - p; n > 0 {
 					start(p, j)
 					m.whole(p*t.MR, n, t.MR, q, out, ep)
@@ -193,8 +201,24 @@ func (m *Multiplier) Multiply(a *PackedA, block, panelLo, panelHi int, b []float
 				n := min(edgePanels, p1-p)
 				m.edge(p*t.MR, min(n*t.MR, a.Rows-p*t.MR), n, q, width, out, ep)
 			}
+			if from := j / group * group; apart && (j-from == group-1 || j == nPanels-1) {
+				m.activate(p0*t.MR, min(p1*t.MR, a.Rows), col+from*t.NR, q+width, out, ep.Act)
+			}
 		}
 	}
+}
+
+// activate applies a function to rows [top,bottom) of columns [lo,hi) of the output.
+func (m *Multiplier) activate(top, bottom, lo, hi int, out *Output, act Activation) {
+	m.eachRun(lo, hi-lo, out, func(_, n, off int) {
+		if n == out.LD { // rows that lie one behind the other
+			m.table.Apply(act, out.C[off+top*n:off+bottom*n])
+			return
+		}
+		for row := top; row < bottom; row++ {
+			m.table.Apply(act, out.C[off+row*out.LD:][:n])
+		}
+	})
 }
 
 // pick returns the smallest microkernel for a tile of that many rows and columns.
@@ -264,9 +288,6 @@ func (m *Multiplier) edge(row, rows, n, col, cols int, out *Output, ep *Epilogue
 	}
 	m.tile.Panels = n
 	t.pick(min(rows, t.MR), cols)(&m.tile)
-	if m.tile.Clamp == 0 && ep.Act.Kind != Identity {
-		t.Apply(ep.Act, m.c[:rows*t.NR]) // what lies between the columns too: longer runs are faster
-	}
 	m.eachRun(col, cols, out, func(lane, n, off int) {
 		t.CopyRows(out.C[off+row*out.LD:], out.LD, m.c[lane:], t.NR, rows, n)
 	})

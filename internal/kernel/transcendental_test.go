@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/onnxcnn/onnxcnn/internal/cpu"
@@ -89,4 +90,28 @@ func BenchmarkTranscendental(b *testing.B) {
 			})
 		}
 	}
+}
+
+// An activation gives the same bits however an array is cut: pieces of work depend on the number of threads.
+func TestActivationOfPieces(t *testing.T) {
+	eachTable(t, func(t *testing.T, table *Table) {
+		x := make([]float32, 257)
+		for i := range x {
+			x[i] = float32(i-128) / 16
+		}
+		for kind := Identity; kind <= Gelu; kind++ {
+			act := Activation{Kind: kind, A: 0.2, B: 0.5}
+			whole := slices.Clone(x)
+			table.Apply(act, whole)
+			for _, size := range []int{1, 3, 7, 8, 9, 16, 31} {
+				y := slices.Clone(x)
+				for piece := range slices.Chunk(y, size) {
+					table.Apply(act, piece)
+				}
+				if !slices.Equal(y, whole) {
+					t.Errorf("%v in pieces of %d gives other bits", kind, size)
+				}
+			}
+		}
+	})
 }
