@@ -3358,6 +3358,259 @@ end:
 	VZEROUPPER
 	RET
 
+// func avx2Exp(dst []float32, x []float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·avx2Exp(SB), NOSPLIT, $0-48
+	MOVQ dst_base+0(FP), AX
+	MOVQ dst_len+8(FP), CX
+	MOVQ x_base+24(FP), DX
+
+wide:
+	CMPQ         CX, $0x10
+	JL           wideend
+	VMOVUPS      (DX), Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      avx2vc2ae0000<>+0(SB), Y2
+	VMOVUPS      avx2vc2ae0000<>+0(SB), Y3
+	VMAXPS       Y0, Y2, Y2
+	VMAXPS       Y1, Y3, Y3
+	VMOVUPS      avx2v00000000<>+0(SB), Y4
+	VMOVUPS      avx2v00000000<>+0(SB), Y5
+	VMINPS       Y2, Y4, Y4
+	VMINPS       Y3, Y5, Y5
+	VMOVUPS      avx2v4b400000<>+0(SB), Y2
+	VMOVUPS      avx2v4b400000<>+0(SB), Y3
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y4, Y2
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y5, Y3
+	VSUBPS       avx2v4b400000<>+0(SB), Y2, Y7
+	VSUBPS       avx2v4b400000<>+0(SB), Y3, Y8
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y7, Y4
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y8, Y5
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y7, Y4
+	VPSLLD       $0x17, Y2, Y2
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y8, Y5
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y4, Y4, Y7
+	VMULPS       Y5, Y5, Y8
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y9
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y10
+	VMOVUPS      avx2v3c091df0<>+0(SB), Y11
+	VMOVUPS      avx2v3c091df0<>+0(SB), Y12
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y7, Y9
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y8, Y10
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y7, Y11
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y8, Y12
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y7, Y9
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y8, Y10
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y7, Y11
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y8, Y12
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y7, Y9
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y8, Y10
+	VFMADD231PS  Y4, Y11, Y9
+	VFMADD231PS  Y5, Y12, Y10
+	VPADDD       Y2, Y9, Y9
+	VPADDD       Y3, Y10, Y10
+	VCMPPS       $0x01, avx2vc2ae0000<>+0(SB), Y0, Y0
+	VANDNPS      Y9, Y0, Y9
+	VCMPPS       $0x01, avx2vc2ae0000<>+0(SB), Y1, Y0
+	VANDNPS      Y10, Y0, Y10
+	VMOVUPS      Y9, (AX)
+	VMOVUPS      Y10, 32(AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x10, CX
+	JMP          wide
+
+wideend:
+vector:
+	CMPQ         CX, $0x08
+	JL           vectorend
+	VMOVUPS      (DX), Y0
+	VMOVUPS      avx2vc2ae0000<>+0(SB), Y1
+	VMAXPS       Y0, Y1, Y1
+	VMOVUPS      avx2v00000000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y2
+	VMOVUPS      avx2v4b400000<>+0(SB), Y1
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y2, Y1
+	VSUBPS       avx2v4b400000<>+0(SB), Y1, Y3
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y3, Y2
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y3, Y2
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y2, Y2, Y3
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y4
+	VMOVUPS      avx2v3c091df0<>+0(SB), Y5
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y3, Y4
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y3, Y5
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y3, Y4
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y3, Y5
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y3, Y4
+	VFMADD231PS  Y2, Y5, Y4
+	VPADDD       Y1, Y4, Y4
+	VCMPPS       $0x01, avx2vc2ae0000<>+0(SB), Y0, Y0
+	VANDNPS      Y4, Y0, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x08, CX
+	JMP          vector
+
+vectorend:
+element:
+	CMPQ         CX, $0x01
+	JL           elementend
+	VMOVSS       (DX), X6
+	VMOVUPS      avx2vc2ae0000<>+0(SB), Y0
+	VMAXPS       Y6, Y0, Y0
+	VMOVUPS      avx2v00000000<>+0(SB), Y1
+	VMINPS       Y0, Y1, Y1
+	VMOVUPS      avx2v4b400000<>+0(SB), Y0
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y1, Y0
+	VSUBPS       avx2v4b400000<>+0(SB), Y0, Y2
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y2, Y1
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y2, Y1
+	VPSLLD       $0x17, Y0, Y0
+	VMULPS       Y1, Y1, Y2
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y3
+	VMOVUPS      avx2v3c091df0<>+0(SB), Y4
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y2, Y3
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y2, Y4
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y2, Y3
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y2, Y4
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y2, Y3
+	VFMADD231PS  Y1, Y4, Y3
+	VPADDD       Y0, Y3, Y3
+	VCMPPS       $0x01, avx2vc2ae0000<>+0(SB), Y6, Y0
+	VANDNPS      Y3, Y0, Y3
+	VMOVSS       X3, (AX)
+	ADDQ         $0x00000004, AX
+	ADDQ         $0x00000004, DX
+	SUBQ         $0x01, CX
+	JMP          element
+
+elementend:
+	VZEROUPPER
+	RET
+
+DATA avx2vc2ae0000<>+0(SB)/4, $0xc2ae0000
+DATA avx2vc2ae0000<>+4(SB)/4, $0xc2ae0000
+DATA avx2vc2ae0000<>+8(SB)/4, $0xc2ae0000
+DATA avx2vc2ae0000<>+12(SB)/4, $0xc2ae0000
+DATA avx2vc2ae0000<>+16(SB)/4, $0xc2ae0000
+DATA avx2vc2ae0000<>+20(SB)/4, $0xc2ae0000
+DATA avx2vc2ae0000<>+24(SB)/4, $0xc2ae0000
+DATA avx2vc2ae0000<>+28(SB)/4, $0xc2ae0000
+GLOBL avx2vc2ae0000<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v00000000<>+0(SB)/4, $0x00000000
+DATA avx2v00000000<>+4(SB)/4, $0x00000000
+DATA avx2v00000000<>+8(SB)/4, $0x00000000
+DATA avx2v00000000<>+12(SB)/4, $0x00000000
+DATA avx2v00000000<>+16(SB)/4, $0x00000000
+DATA avx2v00000000<>+20(SB)/4, $0x00000000
+DATA avx2v00000000<>+24(SB)/4, $0x00000000
+DATA avx2v00000000<>+28(SB)/4, $0x00000000
+GLOBL avx2v00000000<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v4b400000<>+0(SB)/4, $0x4b400000
+DATA avx2v4b400000<>+4(SB)/4, $0x4b400000
+DATA avx2v4b400000<>+8(SB)/4, $0x4b400000
+DATA avx2v4b400000<>+12(SB)/4, $0x4b400000
+DATA avx2v4b400000<>+16(SB)/4, $0x4b400000
+DATA avx2v4b400000<>+20(SB)/4, $0x4b400000
+DATA avx2v4b400000<>+24(SB)/4, $0x4b400000
+DATA avx2v4b400000<>+28(SB)/4, $0x4b400000
+GLOBL avx2v4b400000<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
+DATA avx2v3fb8aa3b<>+4(SB)/4, $0x3fb8aa3b
+DATA avx2v3fb8aa3b<>+8(SB)/4, $0x3fb8aa3b
+DATA avx2v3fb8aa3b<>+12(SB)/4, $0x3fb8aa3b
+DATA avx2v3fb8aa3b<>+16(SB)/4, $0x3fb8aa3b
+DATA avx2v3fb8aa3b<>+20(SB)/4, $0x3fb8aa3b
+DATA avx2v3fb8aa3b<>+24(SB)/4, $0x3fb8aa3b
+DATA avx2v3fb8aa3b<>+28(SB)/4, $0x3fb8aa3b
+GLOBL avx2v3fb8aa3b<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3f318000<>+0(SB)/4, $0x3f318000
+DATA avx2v3f318000<>+4(SB)/4, $0x3f318000
+DATA avx2v3f318000<>+8(SB)/4, $0x3f318000
+DATA avx2v3f318000<>+12(SB)/4, $0x3f318000
+DATA avx2v3f318000<>+16(SB)/4, $0x3f318000
+DATA avx2v3f318000<>+20(SB)/4, $0x3f318000
+DATA avx2v3f318000<>+24(SB)/4, $0x3f318000
+DATA avx2v3f318000<>+28(SB)/4, $0x3f318000
+GLOBL avx2v3f318000<>(SB), RODATA|NOPTR, $32
+
+DATA avx2vb95e8083<>+0(SB)/4, $0xb95e8083
+DATA avx2vb95e8083<>+4(SB)/4, $0xb95e8083
+DATA avx2vb95e8083<>+8(SB)/4, $0xb95e8083
+DATA avx2vb95e8083<>+12(SB)/4, $0xb95e8083
+DATA avx2vb95e8083<>+16(SB)/4, $0xb95e8083
+DATA avx2vb95e8083<>+20(SB)/4, $0xb95e8083
+DATA avx2vb95e8083<>+24(SB)/4, $0xb95e8083
+DATA avx2vb95e8083<>+28(SB)/4, $0xb95e8083
+GLOBL avx2vb95e8083<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3ab6da72<>+0(SB)/4, $0x3ab6da72
+DATA avx2v3ab6da72<>+4(SB)/4, $0x3ab6da72
+DATA avx2v3ab6da72<>+8(SB)/4, $0x3ab6da72
+DATA avx2v3ab6da72<>+12(SB)/4, $0x3ab6da72
+DATA avx2v3ab6da72<>+16(SB)/4, $0x3ab6da72
+DATA avx2v3ab6da72<>+20(SB)/4, $0x3ab6da72
+DATA avx2v3ab6da72<>+24(SB)/4, $0x3ab6da72
+DATA avx2v3ab6da72<>+28(SB)/4, $0x3ab6da72
+GLOBL avx2v3ab6da72<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3c091df0<>+0(SB)/4, $0x3c091df0
+DATA avx2v3c091df0<>+4(SB)/4, $0x3c091df0
+DATA avx2v3c091df0<>+8(SB)/4, $0x3c091df0
+DATA avx2v3c091df0<>+12(SB)/4, $0x3c091df0
+DATA avx2v3c091df0<>+16(SB)/4, $0x3c091df0
+DATA avx2v3c091df0<>+20(SB)/4, $0x3c091df0
+DATA avx2v3c091df0<>+24(SB)/4, $0x3c091df0
+DATA avx2v3c091df0<>+28(SB)/4, $0x3c091df0
+GLOBL avx2v3c091df0<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3d2aaa2f<>+0(SB)/4, $0x3d2aaa2f
+DATA avx2v3d2aaa2f<>+4(SB)/4, $0x3d2aaa2f
+DATA avx2v3d2aaa2f<>+8(SB)/4, $0x3d2aaa2f
+DATA avx2v3d2aaa2f<>+12(SB)/4, $0x3d2aaa2f
+DATA avx2v3d2aaa2f<>+16(SB)/4, $0x3d2aaa2f
+DATA avx2v3d2aaa2f<>+20(SB)/4, $0x3d2aaa2f
+DATA avx2v3d2aaa2f<>+24(SB)/4, $0x3d2aaa2f
+DATA avx2v3d2aaa2f<>+28(SB)/4, $0x3d2aaa2f
+GLOBL avx2v3d2aaa2f<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3e2aaa47<>+0(SB)/4, $0x3e2aaa47
+DATA avx2v3e2aaa47<>+4(SB)/4, $0x3e2aaa47
+DATA avx2v3e2aaa47<>+8(SB)/4, $0x3e2aaa47
+DATA avx2v3e2aaa47<>+12(SB)/4, $0x3e2aaa47
+DATA avx2v3e2aaa47<>+16(SB)/4, $0x3e2aaa47
+DATA avx2v3e2aaa47<>+20(SB)/4, $0x3e2aaa47
+DATA avx2v3e2aaa47<>+24(SB)/4, $0x3e2aaa47
+DATA avx2v3e2aaa47<>+28(SB)/4, $0x3e2aaa47
+GLOBL avx2v3e2aaa47<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3f000000<>+0(SB)/4, $0x3f000000
+DATA avx2v3f000000<>+4(SB)/4, $0x3f000000
+DATA avx2v3f000000<>+8(SB)/4, $0x3f000000
+DATA avx2v3f000000<>+12(SB)/4, $0x3f000000
+DATA avx2v3f000000<>+16(SB)/4, $0x3f000000
+DATA avx2v3f000000<>+20(SB)/4, $0x3f000000
+DATA avx2v3f000000<>+24(SB)/4, $0x3f000000
+DATA avx2v3f000000<>+28(SB)/4, $0x3f000000
+GLOBL avx2v3f000000<>(SB), RODATA|NOPTR, $32
+
+DATA avx2v3f800000<>+0(SB)/4, $0x3f800000
+DATA avx2v3f800000<>+4(SB)/4, $0x3f800000
+DATA avx2v3f800000<>+8(SB)/4, $0x3f800000
+DATA avx2v3f800000<>+12(SB)/4, $0x3f800000
+DATA avx2v3f800000<>+16(SB)/4, $0x3f800000
+DATA avx2v3f800000<>+20(SB)/4, $0x3f800000
+DATA avx2v3f800000<>+24(SB)/4, $0x3f800000
+DATA avx2v3f800000<>+28(SB)/4, $0x3f800000
+GLOBL avx2v3f800000<>(SB), RODATA|NOPTR, $32
+
 // func avx2Sigmoid(dst []float32, x []float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·avx2Sigmoid(SB), NOSPLIT, $0-48
@@ -3516,16 +3769,6 @@ DATA avx2v80000000<>+24(SB)/4, $0x80000000
 DATA avx2v80000000<>+28(SB)/4, $0x80000000
 GLOBL avx2v80000000<>(SB), RODATA|NOPTR, $32
 
-DATA avx2vc2ae0000<>+0(SB)/4, $0xc2ae0000
-DATA avx2vc2ae0000<>+4(SB)/4, $0xc2ae0000
-DATA avx2vc2ae0000<>+8(SB)/4, $0xc2ae0000
-DATA avx2vc2ae0000<>+12(SB)/4, $0xc2ae0000
-DATA avx2vc2ae0000<>+16(SB)/4, $0xc2ae0000
-DATA avx2vc2ae0000<>+20(SB)/4, $0xc2ae0000
-DATA avx2vc2ae0000<>+24(SB)/4, $0xc2ae0000
-DATA avx2vc2ae0000<>+28(SB)/4, $0xc2ae0000
-GLOBL avx2vc2ae0000<>(SB), RODATA|NOPTR, $32
-
 DATA avx2v42b00000<>+0(SB)/4, $0x42b00000
 DATA avx2v42b00000<>+4(SB)/4, $0x42b00000
 DATA avx2v42b00000<>+8(SB)/4, $0x42b00000
@@ -3535,106 +3778,6 @@ DATA avx2v42b00000<>+20(SB)/4, $0x42b00000
 DATA avx2v42b00000<>+24(SB)/4, $0x42b00000
 DATA avx2v42b00000<>+28(SB)/4, $0x42b00000
 GLOBL avx2v42b00000<>(SB), RODATA|NOPTR, $32
-
-DATA avx2v4b400000<>+0(SB)/4, $0x4b400000
-DATA avx2v4b400000<>+4(SB)/4, $0x4b400000
-DATA avx2v4b400000<>+8(SB)/4, $0x4b400000
-DATA avx2v4b400000<>+12(SB)/4, $0x4b400000
-DATA avx2v4b400000<>+16(SB)/4, $0x4b400000
-DATA avx2v4b400000<>+20(SB)/4, $0x4b400000
-DATA avx2v4b400000<>+24(SB)/4, $0x4b400000
-DATA avx2v4b400000<>+28(SB)/4, $0x4b400000
-GLOBL avx2v4b400000<>(SB), RODATA|NOPTR, $32
-
-DATA avx2v3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
-DATA avx2v3fb8aa3b<>+4(SB)/4, $0x3fb8aa3b
-DATA avx2v3fb8aa3b<>+8(SB)/4, $0x3fb8aa3b
-DATA avx2v3fb8aa3b<>+12(SB)/4, $0x3fb8aa3b
-DATA avx2v3fb8aa3b<>+16(SB)/4, $0x3fb8aa3b
-DATA avx2v3fb8aa3b<>+20(SB)/4, $0x3fb8aa3b
-DATA avx2v3fb8aa3b<>+24(SB)/4, $0x3fb8aa3b
-DATA avx2v3fb8aa3b<>+28(SB)/4, $0x3fb8aa3b
-GLOBL avx2v3fb8aa3b<>(SB), RODATA|NOPTR, $32
-
-DATA avx2v3f318000<>+0(SB)/4, $0x3f318000
-DATA avx2v3f318000<>+4(SB)/4, $0x3f318000
-DATA avx2v3f318000<>+8(SB)/4, $0x3f318000
-DATA avx2v3f318000<>+12(SB)/4, $0x3f318000
-DATA avx2v3f318000<>+16(SB)/4, $0x3f318000
-DATA avx2v3f318000<>+20(SB)/4, $0x3f318000
-DATA avx2v3f318000<>+24(SB)/4, $0x3f318000
-DATA avx2v3f318000<>+28(SB)/4, $0x3f318000
-GLOBL avx2v3f318000<>(SB), RODATA|NOPTR, $32
-
-DATA avx2vb95e8083<>+0(SB)/4, $0xb95e8083
-DATA avx2vb95e8083<>+4(SB)/4, $0xb95e8083
-DATA avx2vb95e8083<>+8(SB)/4, $0xb95e8083
-DATA avx2vb95e8083<>+12(SB)/4, $0xb95e8083
-DATA avx2vb95e8083<>+16(SB)/4, $0xb95e8083
-DATA avx2vb95e8083<>+20(SB)/4, $0xb95e8083
-DATA avx2vb95e8083<>+24(SB)/4, $0xb95e8083
-DATA avx2vb95e8083<>+28(SB)/4, $0xb95e8083
-GLOBL avx2vb95e8083<>(SB), RODATA|NOPTR, $32
-
-DATA avx2v3ab6da72<>+0(SB)/4, $0x3ab6da72
-DATA avx2v3ab6da72<>+4(SB)/4, $0x3ab6da72
-DATA avx2v3ab6da72<>+8(SB)/4, $0x3ab6da72
-DATA avx2v3ab6da72<>+12(SB)/4, $0x3ab6da72
-DATA avx2v3ab6da72<>+16(SB)/4, $0x3ab6da72
-DATA avx2v3ab6da72<>+20(SB)/4, $0x3ab6da72
-DATA avx2v3ab6da72<>+24(SB)/4, $0x3ab6da72
-DATA avx2v3ab6da72<>+28(SB)/4, $0x3ab6da72
-GLOBL avx2v3ab6da72<>(SB), RODATA|NOPTR, $32
-
-DATA avx2v3c091df0<>+0(SB)/4, $0x3c091df0
-DATA avx2v3c091df0<>+4(SB)/4, $0x3c091df0
-DATA avx2v3c091df0<>+8(SB)/4, $0x3c091df0
-DATA avx2v3c091df0<>+12(SB)/4, $0x3c091df0
-DATA avx2v3c091df0<>+16(SB)/4, $0x3c091df0
-DATA avx2v3c091df0<>+20(SB)/4, $0x3c091df0
-DATA avx2v3c091df0<>+24(SB)/4, $0x3c091df0
-DATA avx2v3c091df0<>+28(SB)/4, $0x3c091df0
-GLOBL avx2v3c091df0<>(SB), RODATA|NOPTR, $32
-
-DATA avx2v3d2aaa2f<>+0(SB)/4, $0x3d2aaa2f
-DATA avx2v3d2aaa2f<>+4(SB)/4, $0x3d2aaa2f
-DATA avx2v3d2aaa2f<>+8(SB)/4, $0x3d2aaa2f
-DATA avx2v3d2aaa2f<>+12(SB)/4, $0x3d2aaa2f
-DATA avx2v3d2aaa2f<>+16(SB)/4, $0x3d2aaa2f
-DATA avx2v3d2aaa2f<>+20(SB)/4, $0x3d2aaa2f
-DATA avx2v3d2aaa2f<>+24(SB)/4, $0x3d2aaa2f
-DATA avx2v3d2aaa2f<>+28(SB)/4, $0x3d2aaa2f
-GLOBL avx2v3d2aaa2f<>(SB), RODATA|NOPTR, $32
-
-DATA avx2v3e2aaa47<>+0(SB)/4, $0x3e2aaa47
-DATA avx2v3e2aaa47<>+4(SB)/4, $0x3e2aaa47
-DATA avx2v3e2aaa47<>+8(SB)/4, $0x3e2aaa47
-DATA avx2v3e2aaa47<>+12(SB)/4, $0x3e2aaa47
-DATA avx2v3e2aaa47<>+16(SB)/4, $0x3e2aaa47
-DATA avx2v3e2aaa47<>+20(SB)/4, $0x3e2aaa47
-DATA avx2v3e2aaa47<>+24(SB)/4, $0x3e2aaa47
-DATA avx2v3e2aaa47<>+28(SB)/4, $0x3e2aaa47
-GLOBL avx2v3e2aaa47<>(SB), RODATA|NOPTR, $32
-
-DATA avx2v3f000000<>+0(SB)/4, $0x3f000000
-DATA avx2v3f000000<>+4(SB)/4, $0x3f000000
-DATA avx2v3f000000<>+8(SB)/4, $0x3f000000
-DATA avx2v3f000000<>+12(SB)/4, $0x3f000000
-DATA avx2v3f000000<>+16(SB)/4, $0x3f000000
-DATA avx2v3f000000<>+20(SB)/4, $0x3f000000
-DATA avx2v3f000000<>+24(SB)/4, $0x3f000000
-DATA avx2v3f000000<>+28(SB)/4, $0x3f000000
-GLOBL avx2v3f000000<>(SB), RODATA|NOPTR, $32
-
-DATA avx2v3f800000<>+0(SB)/4, $0x3f800000
-DATA avx2v3f800000<>+4(SB)/4, $0x3f800000
-DATA avx2v3f800000<>+8(SB)/4, $0x3f800000
-DATA avx2v3f800000<>+12(SB)/4, $0x3f800000
-DATA avx2v3f800000<>+16(SB)/4, $0x3f800000
-DATA avx2v3f800000<>+20(SB)/4, $0x3f800000
-DATA avx2v3f800000<>+24(SB)/4, $0x3f800000
-DATA avx2v3f800000<>+28(SB)/4, $0x3f800000
-GLOBL avx2v3f800000<>(SB), RODATA|NOPTR, $32
 
 DATA avx2vc2b00000<>+0(SB)/4, $0xc2b00000
 DATA avx2vc2b00000<>+4(SB)/4, $0xc2b00000

@@ -63,7 +63,11 @@ func (t *Table) PackA(pool *par.Pool, data, a []float32, rows, k, ldRow, ldCol, 
 				if have < t.MR {
 					clear(panel)
 				}
-				for j := range have {
+				j := 0
+				for ; ldCol == 1 && j+4 <= have; j += 4 {
+					packFourRows(panel[j:], a[(r+j)*ldRow+lo:], ldRow, t.MR, hi-lo, alpha)
+				}
+				for ; j < have; j++ {
 					src := a[(r+j)*ldRow+lo*ldCol:]
 					d := panel[j:]
 					for l := range hi - lo {
@@ -74,6 +78,16 @@ func (t *Table) PackA(pool *par.Pool, data, a []float32, rows, k, ldRow, ldCol, 
 		}
 	})
 	return p
+}
+
+// packFourRows writes alpha times n elements of four rows, ld apart, side by side: those of one column step from the last.
+func packFourRows(dst, a []float32, ld, step, n int, alpha float32) {
+	r0 := a[:n]
+	r1, r2, r3 := a[ld:][:len(r0)], a[2*ld:][:len(r0)], a[3*ld:][:len(r0)]
+	for l, v := range r0 {
+		d := dst[l*step:][:4]
+		d[0], d[1], d[2], d[3] = alpha*v, alpha*r1[l], alpha*r2[l], alpha*r3[l]
+	}
 }
 
 // offset says where panel i of a block that spans lo..hi starts.

@@ -20,6 +20,7 @@ func generic() *Table {
 		Mul:        genericMul,
 		ScaleShift: genericScaleShift,
 		Max:        genericMax,
+		Exp:        genericExp,
 		Sigmoid:    genericSigmoid,
 		Silu:       genericSilu,
 		Erf:        genericErf,
@@ -98,6 +99,13 @@ func genericMax(dst, x, y []float32) {
 			v = w
 		}
 		dst[i] = v
+	}
+}
+
+func genericExp(dst, x []float32) {
+	x = x[:len(dst)]
+	for i, v := range x {
+		dst[i] = ExpF(min(v, 0))
 	}
 }
 

@@ -55,6 +55,8 @@ type Table struct {
 	ScaleShift func(dst, x []float32, scale, shift float32)
 	// Max computes dst = max(x, y); where one is NaN so is the result.
 	Max func(dst, x, y []float32)
+	// Exp computes dst = e^x for x that are not positive (and 1 at most for others); where that is no normal number, it may be 0.
+	Exp func(dst, x []float32)
 	// Sigmoid computes dst = 1/(1+e^-x); where that is no normal number, it may be 0.
 	Sigmoid func(dst, x []float32)
 	// Silu computes dst = x/(1+e^-x), with that sigmoid.

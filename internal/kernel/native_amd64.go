@@ -26,6 +26,7 @@ func native() []*Table {
 		Mul:        avx2Mul,
 		ScaleShift: avx2ScaleShift,
 		Max:        avx2Max,
+		Exp:        avx2Exp,
 		Sigmoid:    avx2Sigmoid,
 		Silu:       avx2Silu,
 		Erf:        avx2Erf,
@@ -64,7 +65,7 @@ func native() []*Table {
 		{3, 1, avx512Slide3Stride1}, {3, 2, avx512Slide3Stride2}, {5, 1, avx512Slide5Stride1}, {5, 2, avx512Slide5Stride2},
 		{7, 1, avx512Slide7Stride1}, {7, 2, avx512Slide7Stride2},
 	}
-	avx512.Sigmoid, avx512.Silu, avx512.Erf, avx512.Tanh, avx512.Gelu = avx512Sigmoid, avx512Silu, avx512Erf, avx512Tanh, avx512Gelu
+	avx512.Exp, avx512.Sigmoid, avx512.Silu, avx512.Erf, avx512.Tanh, avx512.Gelu = avx512Exp, avx512Sigmoid, avx512Silu, avx512Erf, avx512Tanh, avx512Gelu
 	avx512.columnNorm, avx512.affineRows = avx512ColumnNorm, avx512AffineRows
 	avx512.copyPanel, avx512.packLanes, avx512.packTable = avx512CopyPanel, avx512PackLanes, avx512PackTable
 	return []*Table{avx2, &avx512}

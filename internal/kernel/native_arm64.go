@@ -28,6 +28,7 @@ func native() []*Table {
 				wholeVectors(neonMax, genericMax)(dst, dst, src[off:])
 			}
 		},
+		Exp:       genericExp,
 		Sigmoid:   genericSigmoid,
 		Silu:      genericSilu,
 		Erf:       genericErf,

@@ -79,6 +79,11 @@ func avx2Slide7Stride1(s *Slide)
 //go:noescape
 func avx2Slide7Stride2(s *Slide)
 
+// avx2Exp computes dst = e^x for x <= 0.
+//
+//go:noescape
+func avx2Exp(dst, x []float32)
+
 // avx2Sigmoid computes dst = 1/(1+e^-x).
 //
 //go:noescape
@@ -298,6 +303,11 @@ func avx512Slide7Stride1(s *Slide)
 //
 //go:noescape
 func avx512Slide7Stride2(s *Slide)
+
+// avx512Exp computes dst = e^x for x <= 0.
+//
+//go:noescape
+func avx512Exp(dst, x []float32)
 
 // avx512Sigmoid computes dst = 1/(1+e^-x).
 //

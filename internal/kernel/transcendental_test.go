@@ -32,6 +32,7 @@ func TestTranscendental(t *testing.T) {
 			of    func(dst, x []float32)
 			exact func(float64) float64
 		}{
+			{"exp", table.Exp, func(v float64) float64 { return math.Exp(min(v, 0)) }},
 			{"sigmoid", table.Sigmoid, sigmoid},
 			{"silu", table.Silu, func(v float64) float64 { return v * sigmoid(v) }},
 			{"erf", table.Erf, math.Erf},
@@ -79,7 +80,7 @@ func BenchmarkTranscendental(b *testing.B) {
 			x[i] = float32(i%97)/8 - 6
 		}
 		for name, f := range map[string]func(dst, x []float32){
-			"sigmoid": table.Sigmoid, "silu": table.Silu, "erf": table.Erf, "tanh": table.Tanh, "gelu": table.Gelu,
+			"exp": table.Exp, "sigmoid": table.Sigmoid, "silu": table.Silu, "erf": table.Erf, "tanh": table.Tanh, "gelu": table.Gelu,
 			"hardswish": func(dst, x []float32) { table.HardSwish(dst, x, 1./6, 0.5) },
 		} {
 			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {

@@ -103,18 +103,20 @@ func softmaxOf[T float](rt *Runtime, kind softmaxKind, outer, n, inner int, in, 
 
 // softmaxRun normalises neighbours.
 func softmaxRun[T float](kind softmaxKind, x, y []T) {
-	m, at := x[0], 0
-	for i, v := range x {
-		if v > m || v != v {
-			m, at = v, i
-		}
-	}
 	y = y[:len(x)]
-	switch kind {
-	case softmaxHard:
+	if kind == softmaxHard {
+		m, at := x[0], 0
+		for i, v := range x {
+			if v > m || v != v {
+				m, at = v, i
+			}
+		}
 		clear(y)
 		y[at] = 1
-	case softmaxLog:
+		return
+	}
+	m := largest(x)
+	if kind == softmaxLog {
 		sum := 0.0
 		for _, v := range x {
 			sum += math.Exp(float64(v - m))
@@ -123,28 +125,55 @@ func softmaxRun[T float](kind softmaxKind, x, y []T) {
 		for i, v := range x {
 			y[i] = T(float64(v-m) - log)
 		}
-	case softmaxPlain:
-		sum := expShifted(x, y, m)
-		scale := T(1 / sum)
-		for i := range y {
-			y[i] *= scale
+		return
+	}
+	scaleAll(y, T(1/expShifted(x, y, m)))
+}
+
+// largest returns the largest of one or more numbers, NaN where one is.
+func largest[T float](x []T) T {
+	m := x[0]
+	if x, ok := any(x).([]float32); ok && len(x) >= 64 {
+		var lanes [32]float32
+		copy(lanes[:], x)
+		t := kernel.Default()
+		for i := len(lanes); i < len(x); i += len(lanes) {
+			n := min(len(lanes), len(x)-i)
+			t.Max(lanes[:n], lanes[:n], x[i:])
 		}
+		for _, v := range lanes {
+			m = T(max(float32(m), v))
+		}
+		return m
+	}
+	for _, v := range x {
+		if v > m || v != v {
+			m = v
+		}
+	}
+	return m
+}
+
+// scaleAll multiplies all numbers with one.
+func scaleAll[T float](x []T, scale T) {
+	if x, ok := any(x).([]float32); ok {
+		kernel.Default().ScaleShift(x, x, float32(scale), 0)
+		return
+	}
+	for i := range x {
+		x[i] *= scale
 	}
 }
 
-// expShifted writes exp(x-m) and returns the sum.
+// expShifted writes exp(x-m), for an m that no x exceeds, and returns the sum.
 func expShifted[T float](x, y []T, m T) float64 {
-	sum := 0.0
 	if x, ok := any(x).([]float32); ok {
-		y, m := any(y).([]float32), float32(m)
-		y = y[:len(x)]
-		for i, v := range x {
-			e := kernel.ExpF(v - m)
-			sum += float64(e)
-			y[i] = e
-		}
-		return sum
+		y, t := any(y).([]float32)[:len(x)], kernel.Default()
+		t.ScaleShift(y, x, 1, -float32(m))
+		t.Exp(y, y)
+		return t.Sum(y)
 	}
+	sum := 0.0
 	for i, v := range x {
 		e := math.Exp(float64(v - m))
 		sum += e

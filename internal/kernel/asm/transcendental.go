@@ -197,6 +197,13 @@ func (g *generator) sigmoid(x group) group {
 	return e
 }
 
+// power returns e^x for x that are not positive, 0 where that is no normal number.
+func (g *generator) power(x group) group {
+	e := g.exp(g.most(g.least(x, expLeast), 0))
+	g.clearBelow(x, expLeast, e)
+	return e
+}
+
 // silu returns x times its sigmoid.
 func (g *generator) silu(x group) group {
 	y := g.sigmoid(x)
@@ -275,6 +282,7 @@ func (g *generator) transcendental() {
 		name, doc string
 		of        func(group) group
 	}{
+		{"Exp", " computes dst = e^x for x <= 0.", g.power},
 		{"Sigmoid", " computes dst = 1/(1+e^-x).", g.sigmoid},
 		{"Silu", " computes dst = x/(1+e^-x).", g.silu},
 		{"Erf", " computes the error function.", g.erf},
