@@ -1,6 +1,8 @@
 package conv
 
 import (
+	"sync"
+
 	"github.com/onnxcnn/onnxcnn/internal/kernel"
 	"github.com/onnxcnn/onnxcnn/internal/par"
 )
@@ -14,7 +16,9 @@ func (f *Filter) gemm(pool *par.Pool, alloc func(int) []float32, s *Shape, a *Ar
 		geo.flatten()
 	}
 	rows := f.m / f.groups
-	src := &columns{table: f.table, geometry: geo, workers: make([]panelPlan, pool.Threads()), pre: a.Pre}
+	plans := takePlans(pool.Threads())
+	defer panelPlans.Put(plans)
+	src := &columns{table: f.table, geometry: geo, workers: *plans, pre: a.Pre}
 	x, plane := a.X, geo.plane
 	if spreadPays(&geo) {
 		src.spread = newSpread(&geo)
@@ -85,6 +89,18 @@ func (c *columns) spreadInput(pool *par.Pool, alloc func(int) []float32, x []flo
 		}
 	})
 	return y
+}
+
+// panelPlans keeps plans between convolutions: they are larger than all else that a convolution allocates.
+var panelPlans = sync.Pool{New: func() any { return new([]panelPlan) }}
+
+// takePlans returns plans for that many workers, which go back to panelPlans.
+func takePlans(workers int) *[]panelPlan {
+	p := panelPlans.Get().(*[]panelPlan)
+	if len(*p) < workers {
+		*p = make([]panelPlan, workers)
+	}
+	return p
 }
 
 // panelPlan is a worker's description of the panel that it packs.

@@ -105,10 +105,12 @@ func (f *Filter) slide(pool *par.Pool, alloc func(int) []float32, g *geometry, a
 	run := f.table.SlideOf(g.ker[1], g.stride[1])
 	whole := b.rows == g.out[1] // one band, whose rows outside the input stay zero
 	all := b.strip(0, g.out[1])
+	slides := make([]kernel.Slide, pool.Threads())
 	work := max(1, g.outPlane*g.taps*perGroup/8+g.plane)
 	pool.Guided(g.n*g.c, max(1, 1<<13/work), max(1, g.n*g.c/pool.Threads()), func(worker, first, end int) {
 		buf := scratch[worker*b.size:][:b.size]
-		s := &kernel.Slide{Src: &buf[0], Pitch: b.pitch, Cols: g.out[2], Offs: &b.offs[0], Lo: lo, Hi: hi, Size: g.ker[1], Stride: g.stride[1]}
+		s := &slides[worker]
+		*s = kernel.Slide{Src: &buf[0], Pitch: b.pitch, Cols: g.out[2], Offs: &b.offs[0], Lo: lo, Hi: hi, Size: g.ker[1], Stride: g.stride[1]}
 		for i := first; i < end; i++ {
 			x := a.X[i*g.plane:] // to the end of all: what takes every second element reads one behind them
 			for row := 0; row < g.out[1]; row += b.rows {

@@ -17,6 +17,7 @@ const (
 	blockB     = 64  // kibi-elements of packed B that a worker holds at a time, in the second-level cache
 	sharedB    = 512 // kibi-elements of packed B that workers share where they divide the rows of A
 	fewPanels  = 8   // panels of B a worker, under which rows are divided instead of columns
+	moreRows   = 2   // and then only if there are so many times as many panels of A: else B goes from cache to cache for little
 	leastRowsP = 4   // panels of A that a worker takes at least, where rows are divided
 	leastColsP = 4   // panels of B, where columns are divided
 )
@@ -37,7 +38,7 @@ func (t *Table) Product(pool *par.Pool, alloc func(int) []float32, a *PackedA, c
 		return
 	}
 	panels := (cols + t.NR - 1) / t.NR
-	if threads := pool.Threads(); threads > 1 && panels < fewPanels*threads && a.Panels() >= leastRowsP*threads && panels*t.NR*a.K <= sharedB<<10 {
+	if threads := pool.Threads(); threads > 1 && panels < fewPanels*threads && a.Panels() >= max(leastRowsP*threads, moreRows*panels) && panels*t.NR*a.K <= sharedB<<10 {
 		t.byRows(pool, alloc, a, cols, src, out, ep)
 		return
 	}
