@@ -113,13 +113,7 @@ func rotaryOf[T float](rt *Runtime, r rotaryEmbedding, in []*onnx.Tensor, out *o
 			}
 		}
 	}
-	copyAll(out, in[0])
-	cosines, sines, y := onnx.Data[T](in[1]), onnx.Data[T](in[2]), onnx.Data[T](out)
-	// Pairs lie this far apart, and start this far from one another.
-	apart, step := s.half, 1
-	if r.interleaved {
-		apart, step = 1, 2
-	}
+	cosines, sines, x, y := onnx.Data[T](in[1]), onnx.Data[T](in[2]), onnx.Data[T](in[0]), onnx.Data[T](out)
 	rt.Pool.For(s.batch*s.heads*s.steps, max(1, moveGrain/4/max(s.size, 1)), func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			b, place := i/(s.heads*s.steps), i%s.steps // x is [B, H, S, D]
@@ -130,13 +124,34 @@ func rotaryOf[T float](rt *Runtime, r rotaryEmbedding, in []*onnx.Tensor, out *o
 			if places != nil {
 				row = places[row]
 			}
-			v := y[i*s.size:][:s.size]
+			from, to := x[i*s.size:][:s.size], y[i*s.size:][:s.size]
 			c, n := cosines[row*s.half:][:s.half], sines[row*s.half:][:s.half]
-			for k, at := 0, 0; k < s.half; k, at = k+1, at+step {
-				p, q := v[at], v[at+apart]
-				v[at], v[at+apart] = T(c[k]*p)-T(n[k]*q), T(n[k]*p)+T(c[k]*q)
+			if r.interleaved {
+				turnNeighbours(to, from, c, n)
+			} else {
+				turnHalves(to[:s.half], to[s.half:], from[:s.half], from[s.half:], c, n)
 			}
+			copy(to[2*s.half:], from[2*s.half:])
 		}
 	})
 	return nil
+}
+
+// turnHalves turns each p with its q, by the angle with cosine c and sine n.
+func turnHalves[T float](y, z, p, q, c, n []T) {
+	z, p, q, c, n = z[:len(y)], p[:len(y)], q[:len(y)], c[:len(y)], n[:len(y)]
+	for k := range y {
+		v, w := p[k], q[k]
+		y[k], z[k] = T(c[k]*v)-T(n[k]*w), T(n[k]*v)+T(c[k]*w)
+	}
+}
+
+// turnNeighbours turns each pair of neighbours.
+func turnNeighbours[T float](y, x, c, n []T) {
+	n = n[:len(c)]
+	for k, cosine := range c {
+		from, to := x[2*k:][:2], y[2*k:][:2]
+		v, w := from[0], from[1]
+		to[0], to[1] = T(cosine*v)-T(n[k]*w), T(n[k]*v)+T(cosine*w)
+	}
 }

@@ -141,8 +141,13 @@ func largest[T float](x []T) T {
 			n := min(len(lanes), len(x)-i)
 			t.Max(lanes[:n], lanes[:n], x[i:])
 		}
-		for _, v := range lanes {
-			m = T(max(float32(m), v))
+		t.Max(lanes[:16], lanes[:16], lanes[16:])
+		t.Max(lanes[:8], lanes[:8], lanes[8:16])
+		m = T(lanes[0])
+		for _, v := range lanes[1:8] {
+			if v := T(v); v > m || v != v {
+				m = v
+			}
 		}
 		return m
 	}
