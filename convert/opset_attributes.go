@@ -41,6 +41,10 @@ var newAttributes = map[string][]newAttribute{
 	"TopK":               {{11, "largest", isInt(1)}, {11, "sorted", anything}}, // sorted is always allowed where it is not asked for
 	"DepthToSpace":       {{11, "mode", isString("DCR")}},
 	"SpaceToDepth":       {{28, "mode", isString("DCR")}},
+	"LSTM":               {{14, "layout", isInt(0)}},
+	"GRU":                {{14, "layout", isInt(0)}},
+	"RNN":                {{14, "layout", isInt(0)}},
+	"Attention":          {{25, "left_window_size", isInt(-1)}, {25, "right_window_size", isInt(-1)}},
 	"Range":              {{27, "stash_type", anything}}, // of half precision
 	"ScatterElements":    {{16, "reduction", isString("none")}},
 	"ScatterND":          {{16, "reduction", isString("none")}},

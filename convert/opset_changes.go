@@ -54,8 +54,10 @@ var changes = map[string][]change{
 	"Scatter":            {{11, rename("ScatterElements"), nil}},
 	"ScatterElements":    {{11, nil, rename("Scatter")}},
 
-	"RoiAlign": {{16, roiAlignCorners, roiAlignNoShift}},
-	"Scan":     {{9, scanOfBatch, scanOfBatch}, {11, nil, scanFromStart}},
+	"GridSample": {{20, renameModes("bilinear", "linear", "bicubic", "cubic"), gridOfImages}},
+	"Attention":  {{24, nil, attentionWithoutLengths}},
+	"RoiAlign":   {{16, roiAlignCorners, roiAlignNoShift}},
+	"Scan":       {{9, scanOfBatch, scanOfBatch}, {11, nil, scanFromStart}},
 
 	"Max":  {{8, nil, sameShapes}},
 	"Min":  {{8, nil, sameShapes}},
@@ -459,6 +461,37 @@ func resizeAllInputs(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
 			setInput(n, 1+i, e.constant(n.Outputs[0]+"/"+name, onnx.New(onnx.Float, 0)))
 		}
 	}
+	return one(n)
+}
+
+// renameModes gives values of the attribute mode, named one after the other with what becomes of them, other names.
+func renameModes(names ...string) func(*editor, *onnx.Node) ([]*onnx.Node, error) {
+	return func(_ *editor, n *onnx.Node) ([]*onnx.Node, error) {
+		if a := n.Attr("mode"); a != nil {
+			for i := 0; i < len(names); i += 2 {
+				if string(a.S) == names[i] {
+					setAttr(n, op.Attr("mode", names[i+1]))
+					break
+				}
+			}
+		}
+		return one(n)
+	}
+}
+
+// gridOfImages: before opset 20 only images were sampled, not volumes, and the modes had the names of that.
+func gridOfImages(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	if rank, known := e.rank(input(n, 0)); !known || rank != 4 {
+		return nil, errors.New("an input that is not known to be of rank 4")
+	}
+	return renameModes("linear", "bilinear", "cubic", "bicubic")(e, n)
+}
+
+func attentionWithoutLengths(_ *editor, n *onnx.Node) ([]*onnx.Node, error) {
+	if input(n, 6) != "" {
+		return nil, errors.New("the input nonpad_kv_seqlen")
+	}
+	trimInputs(n)
 	return one(n)
 }
 

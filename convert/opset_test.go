@@ -15,7 +15,7 @@ import (
 func TestOpset(t *testing.T) {
 	targets := []int{7, 8, 9, 10, 11, 12, 13, 14, 17, 18, 20, 21, 23, 25, 28}
 	// The newest versions that ONNX Runtime has of operators, where it does not have all up to opset 26.
-	atORT := map[string]int{"Swish": 23, "RoiAlign": 21}
+	atORT := map[string]int{"Swish": 23, "RoiAlign": 21, "LSTM": 13} // LSTM: with the batch first
 	check := newChecker(t)
 	str := func(name, v string) *onnx.Attribute { return op.Attr(name, v) }
 	for _, c := range []struct {
@@ -102,6 +102,12 @@ func TestOpset(t *testing.T) {
 		{"SpaceToDepth, CRD", newNet(28).x(-1, 2, 4, 2).node("y = SpaceToDepth(x)", op.Attr("blocksize", 2), str("mode", "CRD")).out("y"), 28, `attribute "mode"`},
 		{"RoiAlign", newNet(10).x(1, 2, 8, 8).add("r", onnx.Of([]int{1, 4}, []float32{1, 1, 6, 7})).ints("b", 0).node("y = RoiAlign(x, r, b)", op.Attr("output_height", 2), op.Attr("output_width", 3)).out("y"), 10, "came with opset 10"},
 		{"RoiAlign, half pixel", newNet(16).x(1, 2, 8, 8).add("r", onnx.Of([]int{1, 4}, []float32{1, 1, 6, 7})).ints("b", 0).node("y = RoiAlign(x, r, b)", op.Attr("output_height", 2), op.Attr("output_width", 3)).out("y"), 16, `"half_pixel"`},
+		{"GridSample", newNet(16).x(1, 2, 4, 4).add("g", onnx.Of([]int{1, 1, 2, 2}, []float32{-0.5, 0.3, 0.7, -0.9})).node("y = GridSample(x, g)", str("mode", "bicubic")).out("y"), 16, "came with opset 16"},
+		{"GridSample, newer names", newNet(22).x(1, 2, 4, 4).add("g", onnx.Of([]int{1, 1, 2, 2}, []float32{-0.5, 0.3, 0.7, -0.9})).node("y = GridSample(x, g)", str("mode", "linear"), op.Attr("align_corners", 1)).out("y"), 16, "came with opset 16"},
+		{"GridSample of volumes", newNet(20).x(1, 1, 2, 2, 2).add("g", onnx.Of([]int{1, 1, 1, 1, 3}, []float32{-0.5, 0.3, 0.7})).node("y = GridSample(x, g)").out("y"), 20, "rank 4"},
+		{"GRU", newNet(14).x(3, 1, 2).weight("w", 1, 6, 2).weight("r", 1, 6, 2).node("y = GRU(x, w, r)", op.Attr("hidden_size", 2), op.Attr("layout", 0)).out("y"), 7, ""},
+		{"LSTM, batch first", newNet(14).x(1, 3, 2).weight("w", 1, 8, 2).weight("r", 1, 8, 2).node("y = LSTM(x, w, r)", op.Attr("hidden_size", 2), op.Attr("layout", 1)).out("y"), 14, `attribute "layout"`},
+		{"Attention", newNet(24).x(1, 2, 3, 4).node("y = Attention(x, x, x)").out("y"), 23, "came with opset 23"},
 		{"SwiGLU", newNet(28).x(-1, 4).node("y = SwiGLU(x, x)").out("y"), 28, "came with opset 28"},
 		{"ScatterElements", newNet(13).x(2, 3).add("i", onnx.Of([]int{1, 3}, []int64{1, 0, 1})).weight("u", 1, 3).node("y = ScatterElements(x, i, u)").out("y"), 9, "came with opset 9"},
 		{"Swish", newNet(24).x(-1, 4).node("y = Swish(x)", op.Attr("alpha", float32(1.5))).out("y"), 7, ""},
