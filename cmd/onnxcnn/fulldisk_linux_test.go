@@ -96,25 +96,21 @@ func TestFullDiskTraining(t *testing.T) {
 			later, attempts := 0, 0
 			for size := 4; ; size += c.step {
 				disk.Resize(size)
-				cmd := w.command(call("small/run")...)
-				var said strings.Builder
-				cmd.Stderr = &said
-				if cmd.Run() == nil {
+				file, said, full := w.unwritten(t, call("small/run")...)
+				if !full {
 					break
 				}
-				attempts++
-				m := unwritten.FindStringSubmatch(said.String())
-				if status := cmd.ProcessState.ExitCode(); status != statusFailed || m == nil || attempts > 40 {
-					t.Fatalf("attempt %d, %d KiB: exit status %d: %s", attempts, size, status, said.String())
+				if attempts++; attempts > 40 {
+					t.Fatalf("attempt %d, %d KiB: %s", attempts, size, said)
 				}
-				failed[m[1]] = true
+				failed[file] = true
 				if left := disk.Temporary(); len(left) > 0 {
 					t.Errorf("%d KiB: it left %q", size, left)
 				}
 				if disk.Files()["run/checkpoint.safetensors"] > 0 {
 					later++
-					if !strings.Contains(said.String(), "small/run has everything up to epoch ") || !strings.Contains(said.String(), "the same command with --resume goes on behind epoch ") {
-						t.Errorf("with a checkpoint it said %s", said.String())
+					if !strings.Contains(said, "small/run has everything up to epoch ") || !strings.Contains(said, "the same command with --resume goes on behind epoch ") {
+						t.Errorf("with a checkpoint it said %s", said)
 					}
 					if said := w.run(t, 0, "export", "small/run", "-o", "sofar.onnx"); !strings.Contains(said, "interrupted behind epoch ") {
 						t.Errorf("export said %s", said)
@@ -133,6 +129,23 @@ func TestFullDiskTraining(t *testing.T) {
 			t.Logf("figure: %s on a full disk: %d attempts failed cleanly, %d of them after a checkpoint; the last went on to the same bytes", c.name, attempts, later)
 		})
 	}
+}
+
+// unwritten runs a command that may find the disk full, and reports whether it did, the file that it then names ("" for
+// the run's folder) and what it said.
+func (w *workshop) unwritten(t *testing.T, args ...string) (file, said string, full bool) {
+	t.Helper()
+	cmd := w.command(args...)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	if cmd.Run() == nil {
+		return "", "", false
+	}
+	m := unwritten.FindStringSubmatch(stderr.String())
+	if status := cmd.ProcessState.ExitCode(); status != statusFailed || m == nil {
+		t.Fatalf("exit status %d: %s", status, stderr.String())
+	}
+	return m[1], stderr.String(), true
 }
 
 // The disk is full when a run has trained, and exports what it has come to: as often as it takes, the same command goes on.
@@ -155,19 +168,15 @@ func TestFullDiskExport(t *testing.T) {
 		if err := os.WriteFile(w.path("small", "run", "checkpoint.safetensors"), []byte(want["checkpoint.safetensors"]), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		cmd := w.command(call("small/run")...)
-		var said strings.Builder
-		cmd.Stderr = &said
-		if cmd.Run() == nil {
+		file, said, full := w.unwritten(t, call("small/run")...)
+		if !full {
 			break
 		}
-		attempts++
-		m := unwritten.FindStringSubmatch(said.String())
-		if status := cmd.ProcessState.ExitCode(); status != statusFailed || m == nil || attempts > 60 {
-			t.Fatalf("%d KiB: exit status %d: %s", size, status, said.String())
+		if attempts++; attempts > 60 {
+			t.Fatalf("%d KiB: %s", size, said)
 		}
-		first := !failed[m[1]]
-		failed[m[1]] = true
+		first := !failed[file]
+		failed[file] = true
 		got := below(t, w.path("small", "run"))
 		for _, name := range []string{"checkpoint.safetensors", "model.onnx", "head.onnx", "samples.safetensors", "report.json", "confusion.png"} {
 			if data, ok := got[name]; ok && data != want[name] {
@@ -178,14 +187,14 @@ func TestFullDiskExport(t *testing.T) {
 			t.Errorf("%d KiB: it left %q", size, left)
 		}
 		if said := w.run(t, 0, "export", "small/run", "-o", "sofar.onnx"); !strings.Contains(said, "interrupted behind epoch 2") {
-			t.Errorf("%d KiB, after %s failed: export said %q", size, m[1], said)
+			t.Errorf("%d KiB, after %s failed: export said %q", size, file, said)
 		}
 		if first { // with room, over what this left
 			disk.Resize(1 << 16)
 			w.run(t, 0, call("small/run")...)
 			got := below(t, w.path("small", "run"))
 			if got["model.onnx"] != want["model.onnx"] || got["head.onnx"] != want["head.onnx"] || got["start.onnx"] != "" {
-				t.Errorf("after %s failed it goes on to something else", m[1])
+				t.Errorf("after %s failed it goes on to something else", file)
 			}
 		}
 	}

@@ -1,14 +1,12 @@
 package op
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
 
-	"github.com/onnxcnn/onnxcnn/internal/par"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -320,23 +318,5 @@ func TestAttentionThreads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	y := onnx.New(onnx.Float, 1, 3, 270, 16)
-	var first string
-	for _, threads := range []int{1, 2, 5} {
-		pool := par.New(threads)
-		if err := o.Run(&Runtime{Context: context.Background(), Pool: pool}, in, tensors{y}); err != nil {
-			t.Fatal(err)
-		}
-		pool.Close()
-		if first == "" {
-			first = string(y.Raw)
-		} else if first != string(y.Raw) {
-			t.Fatalf("%d threads give other bits than 1", threads)
-		}
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if err := o.Run(&Runtime{Context: ctx, Pool: par.Shared(1)}, in, tensors{y}); err == nil {
-		t.Fatal("runs on although its context is done")
-	}
+	checkThreads(t, o, in, 1, 3, 270, 16)
 }

@@ -78,11 +78,8 @@ func (c centerCropPad) Infer(in []Info) ([]Info, error) {
 	if !known {
 		return []Info{{Type: in[0].Type, Dynamic: true}}, nil
 	}
-	out := make([]int, len(plan))
-	for i, a := range plan {
-		out[i] = a.out()
-	}
-	return []Info{{Type: in[0].Type, Shape: out}}, checkSize(out)
+	out, err := outOf(plan)
+	return []Info{{Type: in[0].Type, Shape: out}}, err
 }
 
 func (c centerCropPad) Run(rt *Runtime, in, out []*onnx.Tensor) error {

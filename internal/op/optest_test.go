@@ -194,6 +194,31 @@ func runOp(o Op, n *onnx.Node, in []*onnx.Tensor, pool *par.Pool) ([]*onnx.Tenso
 	return out, nil
 }
 
+// checkThreads runs an operator with one float output of that shape: the bits are the same for any number of threads, and
+// a context that is done ends it.
+func checkThreads(t *testing.T, o Op, in []*onnx.Tensor, shape ...int) {
+	t.Helper()
+	var first string
+	for _, threads := range []int{1, 2, 5} {
+		pool := par.New(threads)
+		y := onnx.New(onnx.Float, shape...)
+		if err := o.Run(&Runtime{Context: context.Background(), Pool: pool}, in, []*onnx.Tensor{y}); err != nil {
+			t.Fatal(err)
+		}
+		pool.Close()
+		if first == "" {
+			first = string(y.Raw)
+		} else if first != string(y.Raw) {
+			t.Fatalf("%d threads give other bits than 1", threads)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := o.Run(&Runtime{Context: ctx, Pool: par.Shared(1)}, in, []*onnx.Tensor{onnx.New(onnx.Float, shape...)}); err == nil {
+		t.Fatal("runs on although its context is done")
+	}
+}
+
 // runCases runs a table.
 func runCases(t *testing.T, cases []opCase) {
 	t.Helper()

@@ -51,6 +51,15 @@ type padAxis struct{ size, cut0, cut1, add0, add1 int }
 
 func (a padAxis) out() int { return a.add0 + a.size - a.cut0 - a.cut1 + a.add1 }
 
+// outOf returns the shape that a plan gives, and an error if it is not possible.
+func outOf(plan []padAxis) ([]int, error) {
+	out := make([]int, len(plan))
+	for i, a := range plan {
+		out[i] = a.out()
+	}
+	return out, checkSize(out)
+}
+
 // plan returns what happens along each dimension; known is false where it depends on values that are not known.
 func (p pad) plan(in []Info) (plan []padAxis, known bool, err error) {
 	shape := in[0].Shape
@@ -128,11 +137,8 @@ func (p pad) Infer(in []Info) ([]Info, error) {
 	if !known {
 		return []Info{{Type: in[0].Type, Dynamic: true}}, nil
 	}
-	out := make([]int, len(plan))
-	for i, a := range plan {
-		out[i] = a.out()
-	}
-	if err := checkSize(out); err != nil {
+	out, err := outOf(plan)
+	if err != nil {
 		return nil, err
 	}
 	return []Info{{Type: in[0].Type, Shape: out}}, nil

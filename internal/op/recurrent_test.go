@@ -1,13 +1,11 @@
 package op
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
 
-	"github.com/onnxcnn/onnxcnn/internal/par"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -346,23 +344,5 @@ func TestRecurrentThreads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var first string
-	for _, threads := range []int{1, 2, 5} {
-		pool := par.New(threads)
-		y := onnx.New(onnx.Float, 5, 2, 13, 70)
-		if err := o.Run(&Runtime{Context: context.Background(), Pool: pool}, in, tensors{y}); err != nil {
-			t.Fatal(err)
-		}
-		pool.Close()
-		if first == "" {
-			first = string(y.Raw)
-		} else if first != string(y.Raw) {
-			t.Fatalf("%d threads give other bits than 1", threads)
-		}
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if err := o.Run(&Runtime{Context: ctx, Pool: par.Shared(1)}, in, tensors{onnx.New(onnx.Float, 5, 2, 13, 70)}); err == nil {
-		t.Fatal("runs on although its context is done")
-	}
+	checkThreads(t, o, in, 5, 2, 13, 70)
 }
