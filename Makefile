@@ -65,7 +65,7 @@ lint:
 	$(GOLANGCI) run
 
 fuzz:
-	scripts/fuzz.sh $(FUZZTIME)
+	$(GO) run ./scripts/reliability -fuzz -fuzztime $(FUZZTIME)
 
 # Runs what kills, starves, fuzzes and soaks, and writes docs/reliability.md.
 reliability:
