@@ -27,8 +27,9 @@ type Item struct {
 	// sets whose images have one class each.
 	Labels []int
 
-	fsys fs.FS // nil: the system's files
-	name string
+	fsys     fs.FS // nil: the system's files
+	name     string
+	unlisted error // why the folder that stands here instead of its images cannot be read
 }
 
 // NewItem returns the image that lies in a file system under that name, with its label (-1 for none).
@@ -40,8 +41,15 @@ func NewItem(fsys fs.FS, name string, label int) Item {
 // folder lies. An image that was named by itself has its path as name.
 func (it Item) Name() string { return it.name }
 
+// Unlisted reports whether a folder stands here instead of the images in it, since it cannot be read. Open says why, so
+// that it is skipped by name as an image that cannot be read is.
+func (it Item) Unlisted() bool { return it.unlisted != nil }
+
 // Open opens the image's file.
 func (it Item) Open() (io.ReadCloser, error) {
+	if it.unlisted != nil {
+		return nil, it.unlisted
+	}
 	if it.fsys == nil {
 		return os.Open(it.name)
 	}
@@ -73,7 +81,7 @@ func (d *Dataset) Split(name string) *Dataset {
 func (d *Dataset) Counts() []int {
 	n := make([]int, len(d.Classes))
 	for _, it := range d.Items {
-		if it.Label >= 0 {
+		if it.Label >= 0 && !it.Unlisted() {
 			n[it.Label]++
 		}
 		for _, k := range it.Labels {
@@ -119,7 +127,8 @@ func (e *EmptyError) Error() string {
 
 // Open returns the data set of files and folders, in the given order; what is named twice is in it twice. A file need
 // not have the extension of an image. Where several folders have class folders, classes of the same name are one.
-// A folder of IDX files is opened as [OpenIDX] does. A path that does not exist, and a folder without images, are errors.
+// A folder of IDX files is opened as [OpenIDX] does. A path that does not exist, a folder that cannot be read, and one
+// without images are errors; folders below it that cannot be read are items (see [Item.Unlisted]).
 func Open(paths ...string) (*Dataset, error) {
 	var sets []*Dataset
 	for _, p := range paths {

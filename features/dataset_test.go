@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -137,6 +138,79 @@ func TestFolderErrors(t *testing.T) {
 	}
 	if _, err := Folder(fstest.MapFS{".": &fstest.MapFile{}}); err == nil {
 		t.Error("a file was taken for a folder")
+	}
+}
+
+// closed is a file system with folders that may not be read, and links whose targets may not be looked at.
+type closed struct {
+	fstest.MapFS
+	names []string
+}
+
+func (c closed) ReadDir(name string) ([]fs.DirEntry, error) {
+	if slices.Contains(c.names, name) {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+	}
+	return c.MapFS.ReadDir(name)
+}
+
+func (c closed) Stat(name string) (fs.FileInfo, error) {
+	if slices.Contains(c.names, name) {
+		return nil, &fs.PathError{Op: "stat", Path: name, Err: fs.ErrPermission}
+	}
+	return c.MapFS.Stat(name)
+}
+
+// A folder that cannot be read is an item, which says why when its turn comes; the rest is read.
+func TestUnlisted(t *testing.T) {
+	links := files("a/1.jpg")
+	for _, name := range []string{"b", "a/2.jpg"} {
+		links[name] = &fstest.MapFile{Data: []byte("elsewhere"), Mode: fs.ModeSymlink}
+	}
+	for _, c := range []struct {
+		name     string
+		in       fstest.MapFS
+		closed   []string
+		want     []string
+		unlisted []string
+		counts   []int
+	}{
+		{"a class", files("a/1.jpg", "b/1.jpg", "c/1.jpg"), []string{"b"}, []string{"a/1.jpg a", "b b", "c/1.jpg c"}, []string{"b"}, []int{1, 0, 1}},
+		{"a folder in a class", files("a/1.jpg", "a/x/2.jpg", "a/y/3.jpg"), []string{"a/x"}, []string{"a/1.jpg a", "a/x a", "a/y/3.jpg a"}, []string{"a/x"}, []int{2}},
+		{"all classes", files("a/1.jpg", "b/1.jpg"), []string{"a", "b"}, []string{"a a", "b b"}, []string{"a", "b"}, []int{0, 0}},
+		{"a part", files("train/a/1.jpg", "val/a/1.jpg"), []string{"val"}, []string{"train/a/1.jpg a train", "val - val"}, []string{"val"}, []int{1}},
+		{"a class of a part", files("train/a/1.jpg", "train/b/1.jpg", "val/a/1.jpg", "val/b/1.jpg"), []string{"val/b"},
+			[]string{"train/a/1.jpg a train", "train/b/1.jpg b train", "val/a/1.jpg a val", "val/b b val"}, []string{"val/b"}, []int{2, 1}},
+		{"links", links, []string{"b", "a/2.jpg"}, []string{"a/1.jpg a", "a/2.jpg a", "b b"}, []string{"b"}, []int{2, 0}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d, err := Folder(closed{c.in, c.closed})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, listing(d)); diff != "" {
+				t.Errorf("images (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(c.counts, d.Counts()); diff != "" {
+				t.Errorf("counts (-want +got):\n%s", diff)
+			}
+			var unlisted []string
+			for _, it := range d.Items {
+				if !it.Unlisted() {
+					continue
+				}
+				unlisted = append(unlisted, it.Name())
+				if _, err := it.Open(); !errors.Is(err, fs.ErrPermission) || err.Error() != "the folder cannot be read: permission denied" {
+					t.Errorf("%s: error %v", it.Name(), err)
+				}
+			}
+			if diff := cmp.Diff(c.unlisted, unlisted); diff != "" {
+				t.Errorf("unlisted (-want +got):\n%s", diff)
+			}
+		})
+	}
+	if _, err := Folder(closed{files("a/1.jpg"), []string{"."}}); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("the folder itself: error %v", err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package features
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -29,7 +30,8 @@ type walker struct {
 type entry struct {
 	name string // below the root
 	base string
-	info fs.FileInfo // nil where a link leads nowhere
+	info fs.FileInfo // nil where a link leads nowhere, or the folder does not let one look
+	dir  bool
 	link bool
 }
 
@@ -37,7 +39,7 @@ func scanFolder(fsys fs.FS, root fs.FileInfo, shown func(string) string) (*Datas
 	w := &walker{fsys: fsys, shown: shown, data: &Dataset{}, inside: []fs.FileInfo{root}}
 	top, err := w.list(".")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", shown("."), err)
 	}
 	if parts := splitOf(top); parts != nil {
 		err = w.split(parts)
@@ -64,7 +66,7 @@ func (w *walker) note(format string, args ...any) {
 func (w *walker) list(dir string) ([]entry, error) {
 	all, err := fs.ReadDir(w.fsys, dir)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", w.shown(dir), err)
+		return nil, err
 	}
 	var list []entry
 	for _, d := range all {
@@ -77,22 +79,26 @@ func (w *walker) list(dir string) ([]entry, error) {
 		} else {
 			e.info, err = d.Info()
 		}
-		if err != nil {
-			e.info = nil
+		switch {
+		case err == nil:
+			e.dir = e.info.IsDir()
+		case e.link:
+			// What it leads to may not be looked at: as a folder, it is one that cannot be read.
+			e.info, e.dir = nil, errors.Is(err, fs.ErrPermission) && !IsImage(e.base)
+		default:
+			e.info, e.dir = nil, d.IsDir()
 		}
 		list = append(list, e)
 	}
 	return list, nil
 }
 
-func (e entry) isDir() bool { return e.info != nil && e.info.IsDir() }
-
 // splitOf returns the parts of a split: nil unless the folders are train, val or validation, and perhaps test.
 func splitOf(top []entry) []entry {
 	var parts []entry
 	var have []string
 	for _, e := range top {
-		if !e.isDir() {
+		if !e.dir {
 			continue
 		}
 		part, ok := splits[e.base]
@@ -118,11 +124,9 @@ func (w *walker) split(parts []entry) error {
 			sets = append(sets, w.data) // what it noted
 			continue
 		}
-		list, err := w.list(p.name)
-		if err == nil {
-			err = w.classes(list, splits[p.base])
-		}
-		if err != nil {
+		if list, err := w.list(p.name); err != nil {
+			w.unlisted(p, -1, splits[p.base], err)
+		} else if err := w.classes(list, splits[p.base]); err != nil {
 			return err
 		}
 		w.leave()
@@ -145,13 +149,13 @@ func (w *walker) split(parts []entry) error {
 func (w *walker) classes(list []entry, split string) error {
 	loose := 0
 	for _, e := range list {
-		if !e.isDir() {
+		if !e.dir {
 			w.file(e, -1, split)
 			loose = len(w.data.Items)
 		}
 	}
 	for _, e := range list {
-		if !e.isDir() {
+		if !e.dir {
 			continue
 		}
 		before := len(w.data.Items)
@@ -180,10 +184,10 @@ func (w *walker) below(dir entry, label int, split string) error {
 	defer w.leave()
 	list, err := w.list(dir.name)
 	if err != nil {
-		return err
+		w.unlisted(dir, label, split, err)
 	}
 	for _, e := range list {
-		if !e.isDir() {
+		if !e.dir {
 			w.file(e, label, split)
 		} else if err := w.below(e, label, split); err != nil {
 			return err
@@ -197,7 +201,7 @@ func (w *walker) enter(dir entry) (bool, error) {
 	if len(w.inside) >= maxDepth {
 		return false, fmt.Errorf("%s: folders lie more than %d deep in each other", w.shown(dir.name), maxDepth)
 	}
-	if dir.link {
+	if dir.link && dir.info != nil {
 		same := func(i fs.FileInfo) bool { return os.SameFile(i, dir.info) }
 		if slices.ContainsFunc(w.inside, same) || slices.ContainsFunc(w.linked, same) {
 			w.data.Loops = append(w.data.Loops, w.shown(dir.name))
@@ -222,4 +226,14 @@ func (w *walker) file(e entry, label int, split string) {
 		// A link that leads nowhere is kept: the user hears of it as of every image that cannot be read.
 		w.data.Items = append(w.data.Items, Item{Path: w.shown(e.name), Label: label, Split: split, fsys: w.fsys, name: e.name})
 	}
+}
+
+// unlisted adds a folder that cannot be read in place of its images.
+func (w *walker) unlisted(dir entry, label int, split string, err error) {
+	var at *fs.PathError
+	if errors.As(err, &at) { // the item names the path
+		err = at.Err
+	}
+	w.data.Items = append(w.data.Items, Item{Path: w.shown(dir.name), Label: label, Split: split, name: dir.name,
+		unlisted: fmt.Errorf("the folder cannot be read: %w", err)})
 }

@@ -42,7 +42,7 @@ func OpenTable(file, dir string) (*Dataset, error) {
 	if err != nil {
 		return d, nil // that there are no images is said when they are read
 	}
-	if others := slices.DeleteFunc(all.Items, func(it Item) bool { return listed[it.name] }); len(others) > 0 {
+	if others := slices.DeleteFunc(all.Items, func(it Item) bool { return listed[it.name] || it.Unlisted() }); len(others) > 0 {
 		d.Notes = append(d.Notes, fmt.Sprintf("%s below %s not in the table, such as %s", plural(len(others), "image"), dir, others[0].Path))
 	}
 	return d, nil

@@ -26,14 +26,18 @@ type Data struct {
 // Where images have any number of classes each, the share is drawn so that rare classes are in both parts: class after
 // class from the rarest on, among the images that no rarer class has.
 //
-// It refuses what no training can come of: fewer than two classes (but one will do where images need not have any), and a
-// class without images to learn from.
+// It refuses what no training can come of: fewer than two classes (but one will do where images need not have any), a
+// class without images to learn from, and a part that cannot be read.
 func NewData(d, val *features.Dataset, share float64, seed uint64) (*Data, error) {
 	out := &Data{Classes: d.Classes}
 	hasSplit, multi := false, d.MultiLabel()
 	unlabelled := 0
 	for _, it := range d.Items {
 		switch {
+		case it.Unlisted() && it.Label < 0:
+			if it.Split == "train" || it.Split == "val" && val == nil {
+				return nil, unlisted(it)
+			}
 		case it.Label < 0 && it.Labels == nil:
 			unlabelled++
 		case it.Split == "val" && val == nil:
@@ -70,6 +74,12 @@ func NewData(d, val *features.Dataset, share float64, seed uint64) (*Data, error
 		return nil, fmt.Errorf("no images for validation: there are too few, or the share of %v is too small", share)
 	}
 	return out, nil
+}
+
+// unlisted is the error of a part that cannot be read.
+func unlisted(it features.Item) error {
+	_, err := it.Open()
+	return fmt.Errorf("%s: %w", it.Path, err)
 }
 
 // MultiLabel reports whether images have any number of classes instead of one.
@@ -125,6 +135,8 @@ func (d *Data) validateOn(val *features.Dataset, multi bool) error {
 	for _, it := range val.Items {
 		var err error
 		switch {
+		case it.Unlisted() && it.Label < 0:
+			return unlisted(it)
 		case it.Label < 0 && it.Labels == nil:
 			continue
 		case multi != (it.Labels != nil):

@@ -276,6 +276,37 @@ func TestPermissions(t *testing.T) {
 		}
 		tried++
 	})
+	t.Run("unreadable folder", func(t *testing.T) {
+		folders, err := filepath.Glob(w.path("pictures", "val", "*"))
+		if err != nil || len(folders) == 0 {
+			t.Fatal(folders, err)
+		}
+		name := filepath.Base(folders[0])
+		if err := os.Chmod(folders[0], 0); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			status       int
+			stdout, says string
+			args         []string
+		}{
+			{3, "", "skipped pictures/val/" + name + ": the folder cannot be read: permission denied\n", []string{"extract-features", "net.onnx", "pictures", "-o", "open/some.npz"}},
+			{3, "", "skipped pictures/val/" + name + ": the folder cannot be read: permission denied\n", []string{"finetune", "net.onnx", "pictures", "--epochs", "1", "-o", "open/run"}},
+			{3, "\naccuracy ", "skipped pictures/val/" + name + ": the folder cannot be read: permission denied\n", []string{"evaluate", "open/run/model.onnx", "pictures"}},
+			{1, "\nerror: closed-folder (1): ", "onnxcnn: pictures: ", []string{"doctor", "pictures"}},
+			{1, "  val/" + name + ": the folder cannot be read: permission denied\n", "onnxcnn: pictures: ", []string{"doctor", "pictures"}},
+			{1, `"kind": "closed-folder"`, "onnxcnn: pictures: ", []string{"doctor", "pictures", "--json"}},
+		} {
+			cmd := nobody(c.args...)
+			var stdout bytes.Buffer
+			cmd.Stdout = &stdout
+			said := finish(t, cmd, c.status)
+			if !strings.Contains("\n"+stdout.String(), c.stdout) || !strings.Contains(said, c.says) {
+				t.Errorf("%s printed %q and said %q", c.args[0], stdout.String(), said)
+			}
+			tried++
+		}
+	})
 	t.Run("unreadable model", func(t *testing.T) {
 		if err := os.Chmod(w.path("net.onnx"), 0); err != nil {
 			t.Fatal(err)

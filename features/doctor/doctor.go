@@ -50,6 +50,7 @@ const (
 	Leak          Kind = "leak"           // the same image, or one that looks the same, in two parts of a split
 	Conflict      Kind = "conflict"       // the same image, or one that looks the same, in two classes
 
+	ClosedFolder Kind = "closed-folder" // may not be read, nor what is in it
 	NoImages     Kind = "no-images"     // nothing to train on
 	EmptyClass   Kind = "empty-class"   // a folder without images
 	MissingClass Kind = "missing-class" // a class that one part of the split has and another has not
@@ -93,6 +94,7 @@ var kinds = map[Kind]struct {
 	NearDuplicate:  {Warning, "look at them: copies count for more than other images"},
 	Leak:           {Error, "validation on images that were trained on shows nothing; --fix puts those in train aside"},
 	Conflict:       {Error, "decide on one class"},
+	ClosedFolder:   {Error, "get the right to read it: what is in it is neither examined nor trained on"},
 	NoImages:       {Error, "give a folder that holds a folder of images for each class"},
 	EmptyClass:     {Warning, "add images or remove the folder; it is no class as it is"},
 	MissingClass:   {Error, "add images of it, or remove the class from the other part"},
@@ -182,6 +184,13 @@ func Examine(ctx context.Context, dir string, o Options) (*Report, error) {
 	if err := x.others(); err != nil {
 		return nil, err
 	}
+	data.Items = slices.DeleteFunc(data.Items, func(it features.Item) bool {
+		if it.Unlisted() {
+			_, err := it.Open()
+			x.add(ClosedFolder, []string{it.Name()}, "%v", err)
+		}
+		return it.Unlisted()
+	})
 	x.items = data.Items
 	x.report.Images = len(data.Items)
 	if err := x.look(ctx); err != nil {
@@ -222,8 +231,9 @@ func (x *examination) others() error {
 	return filepath.WalkDir(x.dir+string(filepath.Separator), func(p string, d fs.DirEntry, err error) error {
 		name := x.below(p)
 		switch base := path.Base(name); {
-		case err != nil:
+		case err != nil && name == ".":
 			return err
+		case err != nil: // the data set has it
 		case name == ".":
 		case features.IsHidden(base):
 			what := "file"

@@ -127,7 +127,7 @@ func (r *evaluation) labelled() (*features.Dataset, error) {
 	}
 	part := &features.Dataset{Classes: r.data.Classes}
 	for _, it := range r.data.Items {
-		if it.Label >= 0 {
+		if it.Label >= 0 || it.Unlisted() { // a whole part that cannot be read is skipped by name
 			part.Items = append(part.Items, it)
 		}
 	}
