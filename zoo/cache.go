@@ -1,12 +1,10 @@
 package zoo
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
@@ -81,37 +79,4 @@ func Open(name string) (*onnx.Model, error) {
 		return nil, &NotPulledError{p}
 	}
 	return m, err
-}
-
-// lock keeps others from working on the same thing until the function it returns is called. wait is told once if others
-// are at it now. The system takes the lock back from a process that ends in whatever way.
-func lock(ctx context.Context, path string, wait func()) (unlock func(), err error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
-	if err != nil {
-		return nil, err
-	}
-	told := false
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		got, err := tryLock(f)
-		if err != nil {
-			f.Close()
-			return nil, fmt.Errorf("%s: locking: %w", path, err)
-		}
-		if got {
-			// Closing gives the lock back. The file stays: whoever removed it could take it from another that waits.
-			return func() { f.Close() }, nil
-		}
-		if !told {
-			told = true
-			wait()
-		}
-		select {
-		case <-ctx.Done():
-			f.Close()
-			return nil, ctx.Err()
-		case <-tick.C:
-		}
-	}
 }

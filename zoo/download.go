@@ -56,23 +56,20 @@ func (e *PartialError) Error() string { return e.Err.Error() }
 // Unwrap returns why the download ended.
 func (e *PartialError) Unwrap() error { return e.Err }
 
-// run fetches the file. After an error, what has arrived stays for the next time.
+// run fetches the file. After an error, what has arrived stays for the next time if it can be gone on with.
 func (d *download) run(ctx context.Context) error {
 	err := d.persist(ctx)
 	if err == nil {
 		return nil
 	}
 	part := d.path + ".part"
-	info, statErr := os.Stat(part)
-	switch {
-	case statErr != nil:
-	case info.Size() == 0:
-		_ = os.Remove(part) // nothing has arrived
-	default:
-		if v, e := readVersion(part); e == nil && v.Validator != "" {
-			return &PartialError{part, info.Size(), err}
-		}
+	v, noted := readVersion(part)
+	if info, e := os.Stat(part); e == nil && info.Size() > 0 && noted == nil && v.Validator != "" {
+		return &PartialError{part, info.Size(), err}
 	}
+	// Nothing has arrived, or nothing that can be gone on with.
+	_ = os.Remove(part)
+	_ = os.Remove(part + ".json")
 	return err
 }
 

@@ -15,3 +15,10 @@ func tryLock(f *os.File) (bool, error) {
 	}
 	return err == nil, err
 }
+
+// release gives the lock back and removes the file. A file that is open cannot be removed: if another process has it by
+// now, it stays for that one to remove.
+func release(f *os.File) {
+	f.Close()
+	os.Remove(f.Name())
+}

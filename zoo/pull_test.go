@@ -175,6 +175,24 @@ func opened(t *testing.T, p Pretrained) {
 	}
 }
 
+// inCache returns the names of the files in the cache.
+func inCache(t *testing.T) []string {
+	t.Helper()
+	dir, err := CacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range list {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
 func TestDownloads(t *testing.T) {
 	data := weightsFile(t, "mnist_cnn", 10, same)
 	n := len(data)
@@ -240,8 +258,6 @@ func TestDownloads(t *testing.T) {
 			if !slices.Equal(waits, c.waits) {
 				t.Errorf("waited %v, want %v", waits, c.waits)
 			}
-			dir, _ := CacheDir()
-			file := filepath.Join(dir, p.File())
 			if c.fault != "" {
 				if err == nil || !strings.Contains(err.Error(), c.fault) {
 					t.Errorf("%v, want %q", err, c.fault)
@@ -249,11 +265,12 @@ func TestDownloads(t *testing.T) {
 				if p.Cached() {
 					t.Error("the network is in the cache all the same")
 				}
-				if _, err := os.Stat(file); err == nil {
-					t.Error("the file stays")
+				var want []string
+				if c.left {
+					want = []string{p.File() + ".part", p.File() + ".part.json"}
 				}
-				if _, err := os.Stat(file + ".part"); (err == nil) != c.left {
-					t.Errorf("part: %v", err)
+				if got := inCache(t); !slices.Equal(got, want) {
+					t.Errorf("it leaves %q, want %q", got, want)
 				}
 				return
 			}
@@ -264,8 +281,8 @@ func TestDownloads(t *testing.T) {
 				t.Errorf("%+v", pulled)
 			}
 			opened(t, p)
-			if left, _ := filepath.Glob(file + "*"); len(left) > 0 {
-				t.Errorf("left behind: %v", left)
+			if got, want := inCache(t), []string{filepath.Base(pulled.Path)}; !slices.Equal(got, want) {
+				t.Errorf("in the cache are %q, want %q", got, want)
 			}
 		})
 	}
@@ -402,14 +419,12 @@ func TestAtOnce(t *testing.T) {
 	if len(s.seen) != 1 || fetched != 1 {
 		t.Errorf("%d requests, %d fetched it", len(s.seen), fetched)
 	}
-	unlock, err := lock(t.Context(), filepath.Join(t.TempDir(), "l"), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	unlock()
 	// Whoever waits can be stopped.
 	path, _ := p.CachedPath()
-	unlock, err = lock(t.Context(), path+".lock", nil)
+	if got, want := inCache(t), []string{filepath.Base(path)}; !slices.Equal(got, want) {
+		t.Errorf("in the cache are %q, want %q", got, want)
+	}
+	unlock, err := lock(t.Context(), path+".lock", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -417,6 +432,45 @@ func TestAtOnce(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	if _, err := pull(ctx, p, PullOptions{Notify: func(string) { cancel() }}); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want that it was stopped", err)
+	}
+}
+
+// The file of a lock goes with the lock, and one that waits for it then has a lock that keeps others away.
+func TestLock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "l")
+	first, err := lock(t.Context(), path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := lock(t.Context(), path, first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	if _, err := lock(ctx, path, cancel); !errors.Is(err, context.Canceled) {
+		t.Errorf("a third has the lock as well: %v", err)
+	}
+	second()
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the file stays: %v", err)
+	}
+	// A file that was removed while it waited for the lock is no lock.
+	gone, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer gone.Close()
+	if !named(gone) {
+		t.Error("a file has not its name")
+	}
+	if err := os.Remove(path); err == nil && named(gone) { // not every system removes open files
+		t.Error("a removed file has its name")
+	}
+	if _, err := lock(t.Context(), filepath.Join(path, "below"), nil); err == nil {
+		t.Error("a lock without a folder")
 	}
 }
 

@@ -29,8 +29,8 @@ func doctorCommand() *cli.Command {
 		Description: `DIR has a folder of images for each class, perhaps inside train and val. Every file is read. What is found:
 images that cannot be read, are cut, tiny or huge, have the wrong extension, are rotated by EXIF, animated, in CMYK,
 with 16 bits, a palette or transparency; copies and near copies within a class, in two classes, in train and val;
-classes that are empty, small, out of balance, or missing in a part; folders that
-may not be read; hidden files and other files.
+classes that are empty, small, out of balance, or missing in a part; folders that may not be read; hidden files and
+other files.
 
 With --fix what cannot be read and certain copies are moved to a folder beside DIR, to the same paths below it. A file
 ` + doctor.ManifestName + ` in that folder says what and why, and --undo moves everything back. Nothing is deleted.
