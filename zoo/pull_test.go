@@ -342,6 +342,20 @@ func helper(t *testing.T, p Pretrained, env ...string) *exec.Cmd {
 	return cmd
 }
 
+// awaitSize returns when the file has that many bytes.
+func awaitSize(t *testing.T, file string, size int64) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		if info, err := os.Stat(file); err == nil && info.Size() == size {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Error("the process writes nothing")
+			return
+		}
+	}
+}
+
 // A process that is killed in the middle leaves what has arrived, and no lock.
 func TestKilled(t *testing.T) {
 	data := weightsFile(t, "mnist_cnn", 10, same)
@@ -356,14 +370,7 @@ func TestKilled(t *testing.T) {
 	<-sent
 	dir, _ := CacheDir()
 	part := filepath.Join(dir, p.File()+".part")
-	for deadline := time.Now().Add(10 * time.Second); ; {
-		if info, err := os.Stat(part); err == nil && info.Size() == 500_000 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the process writes nothing")
-		}
-	}
+	awaitSize(t, part, 500_000)
 	cmd.Process.Kill()
 	cmd.Wait()
 	if _, err := pull(t.Context(), p, PullOptions{}); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -73,6 +74,15 @@ func (w *workshop) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(w.path("onnxcnn"), args...)
 	cmd.Dir = w.dir
 	cmd.Env = append(os.Environ(), "HOME="+w.dir, "XDG_CACHE_HOME="+w.path("cache"), "ONNXCNN_HOME="+w.path("home"))
+	return cmd
+}
+
+// nobody is a call by a user who is bound by permissions.
+func (w *workshop) nobody(args ...string) *exec.Cmd {
+	cmd := w.command(args...)
+	if os.Geteuid() == 0 { // root may do everything: be somebody else
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	}
 	return cmd
 }
 
@@ -223,13 +233,6 @@ func TestKilledWhileWriting(t *testing.T) {
 // Without permission to write or to read, a command says so and changes nothing.
 func TestPermissions(t *testing.T) {
 	w := newWorkshop(t)
-	nobody := func(args ...string) *exec.Cmd {
-		cmd := w.command(args...)
-		if os.Geteuid() == 0 { // root may do everything: be somebody else
-			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-		}
-		return cmd
-	}
 	locked := w.path("locked")
 	if err := os.Mkdir(locked, 0o555); err != nil {
 		t.Fatal(err)
@@ -239,7 +242,7 @@ func TestPermissions(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			args := slices.Clone(c.args)
 			args[slices.Index(args, "OUT")] = filepath.Join("locked", c.out)
-			said := finish(t, nobody(args...), 1)
+			said := finish(t, w.nobody(args...), 1)
 			if !strings.Contains(said, "permission denied") || !strings.Contains(said, c.out) || strings.Contains(said, ".tmp") {
 				t.Errorf("it said %q", said)
 			}
@@ -270,7 +273,7 @@ func TestPermissions(t *testing.T) {
 		if err := os.Chmod(first, 0); err != nil {
 			t.Fatal(err)
 		}
-		said := finish(t, nobody("extract-features", "net.onnx", "pictures", "-o", "open/features.npz"), 3)
+		said := finish(t, w.nobody("extract-features", "net.onnx", "pictures", "-o", "open/features.npz"), 3)
 		if !strings.Contains(said, filepath.Base(first)) || !strings.Contains(said, "permission denied") {
 			t.Errorf("it said %q", said)
 		}
@@ -297,7 +300,7 @@ func TestPermissions(t *testing.T) {
 			{1, "  val/" + name + ": the folder cannot be read: permission denied\n", "onnxcnn: pictures: ", []string{"doctor", "pictures"}},
 			{1, `"kind": "closed-folder"`, "onnxcnn: pictures: ", []string{"doctor", "pictures", "--json"}},
 		} {
-			cmd := nobody(c.args...)
+			cmd := w.nobody(c.args...)
 			var stdout bytes.Buffer
 			cmd.Stdout = &stdout
 			said := finish(t, cmd, c.status)
@@ -311,10 +314,74 @@ func TestPermissions(t *testing.T) {
 		if err := os.Chmod(w.path("net.onnx"), 0); err != nil {
 			t.Fatal(err)
 		}
-		if said := finish(t, nobody("summary", "net.onnx"), 1); !strings.Contains(said, "net.onnx: permission denied") {
+		if said := finish(t, w.nobody("summary", "net.onnx"), 1); !strings.Contains(said, "net.onnx: permission denied") {
 			t.Errorf("it said %q", said)
 		}
 		tried++
 	})
 	t.Logf("figure: revoked permissions: %d commands failed cleanly", tried)
+}
+
+// A folder that is closed while a command works: it fails with the file and the reason, and there is no file under the
+// name that was asked for. A pipe among the inputs says when the command works.
+func TestRevokedPermissions(t *testing.T) {
+	w := newWorkshop(t)
+	picture, err := fs.Glob(os.DirFS(w.dir), "pictures/*/*/*.png")
+	if err != nil || len(picture) == 0 {
+		t.Fatal(picture, err)
+	}
+	var labels strings.Builder
+	for i := range 7 {
+		fmt.Fprintln(&labels, "class", i)
+	}
+	if err := errors.Join(os.Chmod(w.path("pictures"), 0o755), os.WriteFile(w.path("labels.txt"), []byte(labels.String()), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	tried := 0
+	for _, c := range []struct {
+		name, content, pipe string
+		args                []string
+		out                 string
+	}{
+		{"extract-features npz", picture[0], "pipe.png", []string{"extract-features", "net.onnx", "pictures", "pipe.png", "-o", "out/features.npz"}, "features.npz"},
+		{"extract-features csv", picture[0], "pipe.png", []string{"extract-features", "net.onnx", "pictures", "pipe.png", "-o", "out/features.csv"}, "features.csv"},
+		{"extract-features parquet", picture[0], "pipe.png", []string{"extract-features", "net.onnx", "pictures", "pipe.png", "-o", "out/features.parquet"}, "features.parquet"},
+		{"convert", "labels.txt", "pipe.txt", []string{"convert", "net.onnx", "out/converted.onnx", "--labels", "pipe.txt"}, "converted.onnx"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			out, pipe := w.path("out"), w.path(c.pipe)
+			content, err := os.ReadFile(w.path(c.content))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(os.Mkdir(out, 0o777), os.Chmod(out, 0o777), syscall.Mkfifo(pipe, 0o666), os.Chmod(pipe, 0o666)); err != nil {
+				t.Fatal(err)
+			}
+			closed := make(chan error, 1)
+			go func() {
+				f, err := os.OpenFile(pipe, os.O_WRONLY, 0) // waits for the command to read
+				if err == nil {
+					err = os.Chmod(out, 0o555)
+					_, e := f.Write(content)
+					err = errors.Join(err, e, f.Close())
+				}
+				closed <- err
+			}()
+			said := finish(t, w.nobody(c.args...), statusFailed)
+			if err := <-closed; err != nil {
+				t.Error(err)
+			}
+			if !strings.Contains(said, "out/"+c.out+": permission denied\n") || strings.Contains(said, ".tmp") {
+				t.Errorf("it said %q", said)
+			}
+			if left := below(t, out); left != nil {
+				t.Errorf("it left %d files", len(left))
+			}
+			if err := errors.Join(os.RemoveAll(out), os.Remove(pipe)); err != nil {
+				t.Fatal(err)
+			}
+			tried++
+		})
+	}
+	t.Logf("figure: permissions revoked in the midst: %d commands failed cleanly", tried)
 }

@@ -24,8 +24,8 @@ import (
 var figures = []struct{ pkg, run string }{
 	{"./internal/conformance", "TestManifest"},
 	{"./backend/onnxgo", "TestSuite"},
-	{"./cmd/onnxcnn", "TestKilled|TestFull|TestPermissions|TestSignals|TestStopped"},
-	{"./zoo", "Killed|FullDisk"},
+	{"./cmd/onnxcnn", "TestKilled|TestFull|TestPermissions|TestRevoked|TestSignals|TestStopped"},
+	{"./zoo", "Killed|FullDisk|Revoked"},
 	{"./features/doctor", "FullDisk"},
 	{"./backend", "TestSoak"},
 }
