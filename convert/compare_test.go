@@ -444,3 +444,18 @@ func TestRandomInputs(t *testing.T) {
 		}
 	}
 }
+
+// TensorFlow's ":0" behind a value's name: in the model, in the reference, in both or in none.
+func TestReferenceColon(t *testing.T) {
+	for _, c := range [][2]string{{"a:0", "a:0"}, {"a:0", "a"}, {"a", "a:0"}, {"a", "a"}} {
+		m := newNet(13).x(1, 2).node("r = Relu(x)").node("y = Neg(r)").out("y")
+		m.Graph.Nodes[0].Outputs[0], m.Graph.Nodes[1].Inputs[0] = c[0], c[0]
+		in := randomInputs(m, 1)
+		r := referenceOf(t, m, in, c[0])
+		r.Values[0].Name, r.byValue = c[1], true
+		got, err := Compare(context.Background(), m, r, CompareOptions{})
+		if err != nil || !got.OK() || len(got.Layers) != 1 || got.Layers[0].Value != c[0] {
+			t.Errorf("%q compared with %q: %+v, %v", c[0], c[1], got, err)
+		}
+	}
+}

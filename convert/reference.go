@@ -318,9 +318,11 @@ func (r *Reference) targets(m *onnx.Model, layers []graph.Layer) (found []target
 	}
 	var unclear []*onnx.Tensor
 	for _, t := range r.Values {
+		// TensorFlow's values end in ":0", in models that come from it as well as in arrays that it named.
 		name := strings.TrimSuffix(t.Name, ":0")
-		if made[name] {
-			found = append(found, target{value: name, want: t})
+		spellings := []string{t.Name, name, name + ":0"}
+		if at := slices.IndexFunc(spellings, func(s string) bool { return made[s] }); at >= 0 {
+			found = append(found, target{value: spellings[at], want: t})
 			continue
 		}
 		if r.byValue {
