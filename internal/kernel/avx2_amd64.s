@@ -3358,64 +3358,67 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx2Exp(dst []float32, x []float32)
+// func avx2ExpShifted(dst []float32, x []float32, shift float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·avx2Exp(SB), NOSPLIT, $0-48
-	MOVQ dst_base+0(FP), AX
-	MOVQ dst_len+8(FP), CX
-	MOVQ x_base+24(FP), DX
+TEXT ·avx2ExpShifted(SB), NOSPLIT, $0-52
+	VBROADCASTSS shift+48(FP), Y0
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         dst_len+8(FP), CX
+	MOVQ         x_base+24(FP), DX
 
 wide:
 	CMPQ         CX, $0x10
 	JL           wideend
-	VMOVUPS      (DX), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      avx2vc2ae0000<>+0(SB), Y2
+	VMOVUPS      (DX), Y1
+	VMOVUPS      32(DX), Y2
+	VSUBPS       Y0, Y1, Y1
+	VSUBPS       Y0, Y2, Y2
 	VMOVUPS      avx2vc2ae0000<>+0(SB), Y3
-	VMAXPS       Y0, Y2, Y2
+	VMOVUPS      avx2vc2ae0000<>+0(SB), Y4
 	VMAXPS       Y1, Y3, Y3
-	VMOVUPS      avx2v00000000<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y4
 	VMOVUPS      avx2v00000000<>+0(SB), Y5
-	VMINPS       Y2, Y4, Y4
+	VMOVUPS      avx2v00000000<>+0(SB), Y6
 	VMINPS       Y3, Y5, Y5
-	VMOVUPS      avx2v4b400000<>+0(SB), Y2
+	VMINPS       Y4, Y6, Y6
 	VMOVUPS      avx2v4b400000<>+0(SB), Y3
-	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y4, Y2
+	VMOVUPS      avx2v4b400000<>+0(SB), Y4
 	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y5, Y3
-	VSUBPS       avx2v4b400000<>+0(SB), Y2, Y7
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y6, Y4
 	VSUBPS       avx2v4b400000<>+0(SB), Y3, Y8
-	VFNMADD231PS avx2v3f318000<>+0(SB), Y7, Y4
+	VSUBPS       avx2v4b400000<>+0(SB), Y4, Y9
 	VFNMADD231PS avx2v3f318000<>+0(SB), Y8, Y5
-	VFNMADD231PS avx2vb95e8083<>+0(SB), Y7, Y4
-	VPSLLD       $0x17, Y2, Y2
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y9, Y6
 	VFNMADD231PS avx2vb95e8083<>+0(SB), Y8, Y5
 	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y4, Y4, Y7
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y9, Y6
+	VPSLLD       $0x17, Y4, Y4
 	VMULPS       Y5, Y5, Y8
-	VMOVUPS      avx2v3ab6da72<>+0(SB), Y9
+	VMULPS       Y6, Y6, Y9
 	VMOVUPS      avx2v3ab6da72<>+0(SB), Y10
-	VMOVUPS      avx2v3c091df0<>+0(SB), Y11
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y11
 	VMOVUPS      avx2v3c091df0<>+0(SB), Y12
-	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y7, Y9
+	VMOVUPS      avx2v3c091df0<>+0(SB), Y13
 	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y8, Y10
-	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y7, Y11
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y9, Y11
 	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y8, Y12
-	VFMADD213PS  avx2v3f000000<>+0(SB), Y7, Y9
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y9, Y13
 	VFMADD213PS  avx2v3f000000<>+0(SB), Y8, Y10
-	VFMADD213PS  avx2v3f800000<>+0(SB), Y7, Y11
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y9, Y11
 	VFMADD213PS  avx2v3f800000<>+0(SB), Y8, Y12
-	VFMADD213PS  avx2v3f800000<>+0(SB), Y7, Y9
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y9, Y13
 	VFMADD213PS  avx2v3f800000<>+0(SB), Y8, Y10
-	VFMADD231PS  Y4, Y11, Y9
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y9, Y11
 	VFMADD231PS  Y5, Y12, Y10
-	VPADDD       Y2, Y9, Y9
+	VFMADD231PS  Y6, Y13, Y11
 	VPADDD       Y3, Y10, Y10
-	VCMPPS       $0x01, avx2vc2ae0000<>+0(SB), Y0, Y0
-	VANDNPS      Y9, Y0, Y9
-	VCMPPS       $0x01, avx2vc2ae0000<>+0(SB), Y1, Y0
-	VANDNPS      Y10, Y0, Y10
-	VMOVUPS      Y9, (AX)
-	VMOVUPS      Y10, 32(AX)
+	VPADDD       Y4, Y11, Y11
+	VCMPPS       $0x01, avx2vc2ae0000<>+0(SB), Y1, Y1
+	VANDNPS      Y10, Y1, Y10
+	VCMPPS       $0x01, avx2vc2ae0000<>+0(SB), Y2, Y1
+	VANDNPS      Y11, Y1, Y11
+	VMOVUPS      Y10, (AX)
+	VMOVUPS      Y11, 32(AX)
 	ADDQ         $0x00000040, AX
 	ADDQ         $0x00000040, DX
 	SUBQ         $0x10, CX
@@ -3425,9 +3428,44 @@ wideend:
 vector:
 	CMPQ         CX, $0x08
 	JL           vectorend
-	VMOVUPS      (DX), Y0
+	VMOVUPS      (DX), Y1
+	VSUBPS       Y0, Y1, Y1
+	VMOVUPS      avx2vc2ae0000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y2
+	VMOVUPS      avx2v00000000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y3
+	VMOVUPS      avx2v4b400000<>+0(SB), Y2
+	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y3, Y2
+	VSUBPS       avx2v4b400000<>+0(SB), Y2, Y4
+	VFNMADD231PS avx2v3f318000<>+0(SB), Y4, Y3
+	VFNMADD231PS avx2vb95e8083<>+0(SB), Y4, Y3
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y3, Y3, Y4
+	VMOVUPS      avx2v3ab6da72<>+0(SB), Y5
+	VMOVUPS      avx2v3c091df0<>+0(SB), Y6
+	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y4, Y5
+	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y4, Y6
+	VFMADD213PS  avx2v3f000000<>+0(SB), Y4, Y5
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y4, Y6
+	VFMADD213PS  avx2v3f800000<>+0(SB), Y4, Y5
+	VFMADD231PS  Y3, Y6, Y5
+	VPADDD       Y2, Y5, Y5
+	VCMPPS       $0x01, avx2vc2ae0000<>+0(SB), Y1, Y1
+	VANDNPS      Y5, Y1, Y5
+	VMOVUPS      Y5, (AX)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x08, CX
+	JMP          vector
+
+vectorend:
+element:
+	CMPQ         CX, $0x01
+	JL           elementend
+	VMOVSS       (DX), X7
+	VSUBPS       Y0, Y7, Y7
 	VMOVUPS      avx2vc2ae0000<>+0(SB), Y1
-	VMAXPS       Y0, Y1, Y1
+	VMAXPS       Y7, Y1, Y1
 	VMOVUPS      avx2v00000000<>+0(SB), Y2
 	VMINPS       Y1, Y2, Y2
 	VMOVUPS      avx2v4b400000<>+0(SB), Y1
@@ -3446,42 +3484,9 @@ vector:
 	VFMADD213PS  avx2v3f800000<>+0(SB), Y3, Y4
 	VFMADD231PS  Y2, Y5, Y4
 	VPADDD       Y1, Y4, Y4
-	VCMPPS       $0x01, avx2vc2ae0000<>+0(SB), Y0, Y0
-	VANDNPS      Y4, Y0, Y4
-	VMOVUPS      Y4, (AX)
-	ADDQ         $0x00000020, AX
-	ADDQ         $0x00000020, DX
-	SUBQ         $0x08, CX
-	JMP          vector
-
-vectorend:
-element:
-	CMPQ         CX, $0x01
-	JL           elementend
-	VMOVSS       (DX), X6
-	VMOVUPS      avx2vc2ae0000<>+0(SB), Y0
-	VMAXPS       Y6, Y0, Y0
-	VMOVUPS      avx2v00000000<>+0(SB), Y1
-	VMINPS       Y0, Y1, Y1
-	VMOVUPS      avx2v4b400000<>+0(SB), Y0
-	VFMADD231PS  avx2v3fb8aa3b<>+0(SB), Y1, Y0
-	VSUBPS       avx2v4b400000<>+0(SB), Y0, Y2
-	VFNMADD231PS avx2v3f318000<>+0(SB), Y2, Y1
-	VFNMADD231PS avx2vb95e8083<>+0(SB), Y2, Y1
-	VPSLLD       $0x17, Y0, Y0
-	VMULPS       Y1, Y1, Y2
-	VMOVUPS      avx2v3ab6da72<>+0(SB), Y3
-	VMOVUPS      avx2v3c091df0<>+0(SB), Y4
-	VFMADD213PS  avx2v3d2aaa2f<>+0(SB), Y2, Y3
-	VFMADD213PS  avx2v3e2aaa47<>+0(SB), Y2, Y4
-	VFMADD213PS  avx2v3f000000<>+0(SB), Y2, Y3
-	VFMADD213PS  avx2v3f800000<>+0(SB), Y2, Y4
-	VFMADD213PS  avx2v3f800000<>+0(SB), Y2, Y3
-	VFMADD231PS  Y1, Y4, Y3
-	VPADDD       Y0, Y3, Y3
-	VCMPPS       $0x01, avx2vc2ae0000<>+0(SB), Y6, Y0
-	VANDNPS      Y3, Y0, Y3
-	VMOVSS       X3, (AX)
+	VCMPPS       $0x01, avx2vc2ae0000<>+0(SB), Y7, Y1
+	VANDNPS      Y4, Y1, Y4
+	VMOVSS       X4, (AX)
 	ADDQ         $0x00000004, AX
 	ADDQ         $0x00000004, DX
 	SUBQ         $0x01, CX
@@ -6169,6 +6174,95 @@ end:
 	VZEROUPPER
 	RET
 
+// func avx2Largest(x []float32) float32
+// Requires: AVX, SSE
+TEXT ·avx2Largest(SB), NOSPLIT, $0-28
+	MOVQ    x_base+0(FP), AX
+	MOVQ    x_len+8(FP), CX
+	VMOVUPS avx2vff800000<>+0(SB), Y0
+	VMOVUPS avx2vff800000<>+0(SB), Y1
+	VMOVUPS avx2vff800000<>+0(SB), Y2
+	VMOVUPS avx2vff800000<>+0(SB), Y3
+	VXORPS  Y4, Y4, Y4
+
+wide:
+	CMPQ    CX, $0x20
+	JL      wideend
+	VMOVUPS (AX), Y5
+	VCMPPS  $0x03, Y5, Y5, Y6
+	VMAXPS  Y5, Y0, Y0
+	VORPS   Y6, Y4, Y4
+	VMOVUPS 32(AX), Y5
+	VCMPPS  $0x03, Y5, Y5, Y6
+	VMAXPS  Y5, Y1, Y1
+	VORPS   Y6, Y4, Y4
+	VMOVUPS 64(AX), Y5
+	VCMPPS  $0x03, Y5, Y5, Y6
+	VMAXPS  Y5, Y2, Y2
+	VORPS   Y6, Y4, Y4
+	VMOVUPS 96(AX), Y5
+	VCMPPS  $0x03, Y5, Y5, Y6
+	VMAXPS  Y5, Y3, Y3
+	VORPS   Y6, Y4, Y4
+	ADDQ    $0x80, AX
+	SUBQ    $0x20, CX
+	JMP     wide
+
+wideend:
+vector:
+	CMPQ    CX, $0x08
+	JL      vectorend
+	VMOVUPS (AX), Y5
+	VCMPPS  $0x03, Y5, Y5, Y6
+	VMAXPS  Y5, Y0, Y0
+	VORPS   Y6, Y4, Y4
+	ADDQ    $0x20, AX
+	SUBQ    $0x08, CX
+	JMP     vector
+
+vectorend:
+element:
+	CMPQ         CX, $0x01
+	JL           elementend
+	VBROADCASTSS (AX), Y5
+	VCMPPS       $0x03, Y5, Y5, Y6
+	VMAXPS       Y5, Y0, Y0
+	VORPS        Y6, Y4, Y4
+	ADDQ         $0x04, AX
+	SUBQ         $0x01, CX
+	JMP          element
+
+elementend:
+	VMAXPS       Y1, Y0, Y0
+	VMAXPS       Y3, Y2, Y2
+	VMAXPS       Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VMAXPS       X1, X0, X0
+	VPERMILPS    $0x4e, X0, X1
+	VMAXPS       X1, X0, X0
+	VPERMILPS    $0xb1, X0, X1
+	VMAXPS       X1, X0, X0
+	VEXTRACTF128 $0x01, Y4, X1
+	VORPS        X1, X4, X4
+	VPERMILPS    $0x4e, X4, X1
+	VORPS        X1, X4, X4
+	VPERMILPS    $0xb1, X4, X1
+	VORPS        X1, X4, X4
+	VORPS        X4, X0, X0
+	MOVSS        X0, ret+24(FP)
+	VZEROUPPER
+	RET
+
+DATA avx2vff800000<>+0(SB)/4, $0xff800000
+DATA avx2vff800000<>+4(SB)/4, $0xff800000
+DATA avx2vff800000<>+8(SB)/4, $0xff800000
+DATA avx2vff800000<>+12(SB)/4, $0xff800000
+DATA avx2vff800000<>+16(SB)/4, $0xff800000
+DATA avx2vff800000<>+20(SB)/4, $0xff800000
+DATA avx2vff800000<>+24(SB)/4, $0xff800000
+DATA avx2vff800000<>+28(SB)/4, $0xff800000
+GLOBL avx2vff800000<>(SB), RODATA|NOPTR, $32
+
 // func avx2Axpy4(dst []float32, x []float32, ld int, a *[4]float32)
 // Requires: AVX, FMA3
 TEXT ·avx2Axpy4(SB), NOSPLIT, $0-64
@@ -6713,6 +6807,126 @@ element:
 	ADDQ BX, CX
 	DECQ DI
 	JNZ  tiny
+	VZEROUPPER
+	RET
+
+// func avx2Interleave4(dst *float32, width int, a *float32, b *float32, c *float32, d *float32, n int)
+// Requires: AVX
+TEXT ·avx2Interleave4(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ width+8(FP), CX
+	MOVQ n+48(FP), DX
+	MOVQ a+16(FP), BX
+	MOVQ b+24(FP), SI
+	MOVQ c+32(FP), DI
+	MOVQ d+40(FP), R8
+	SHLQ $0x02, CX
+	LEAQ (CX)(CX*2), R9
+
+vectors:
+	CMPQ         DX, $0x08
+	JL           elements
+	VMOVUPS      (BX), Y0
+	VMOVUPS      (SI), Y1
+	VMOVUPS      (DI), Y2
+	VMOVUPS      (R8), Y3
+	VUNPCKLPS    Y1, Y0, Y4
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y1
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPD    Y1, Y4, Y3
+	VUNPCKHPD    Y1, Y4, Y1
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VMOVUPS      X3, (AX)
+	VMOVUPS      X1, (AX)(CX*1)
+	VMOVUPS      X4, (AX)(CX*2)
+	VMOVUPS      X0, (AX)(R9*1)
+	LEAQ         (AX)(CX*4), AX
+	VEXTRACTF128 $0x01, Y3, (AX)
+	VEXTRACTF128 $0x01, Y1, (AX)(CX*1)
+	VEXTRACTF128 $0x01, Y4, (AX)(CX*2)
+	VEXTRACTF128 $0x01, Y0, (AX)(R9*1)
+	LEAQ         (AX)(CX*4), AX
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, SI
+	ADDQ         $0x20, DI
+	ADDQ         $0x20, R8
+	SUBQ         $0x08, DX
+	JMP          vectors
+
+elements:
+	TESTQ DX, DX
+	JZ    end
+	MOVL  (BX), R9
+	MOVL  R9, (AX)
+	MOVL  (SI), R9
+	MOVL  R9, 4(AX)
+	MOVL  (DI), R9
+	MOVL  R9, 8(AX)
+	MOVL  (R8), R9
+	MOVL  R9, 12(AX)
+	ADDQ  CX, AX
+	ADDQ  $0x04, BX
+	ADDQ  $0x04, SI
+	ADDQ  $0x04, DI
+	ADDQ  $0x04, R8
+	SUBQ  $0x01, DX
+	JMP   elements
+
+end:
+	VZEROUPPER
+	RET
+
+// func avx2Interleave2(dst *float32, width int, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·avx2Interleave2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ width+8(FP), CX
+	MOVQ n+32(FP), DX
+	MOVQ a+16(FP), BX
+	MOVQ b+24(FP), SI
+	SHLQ $0x02, CX
+	LEAQ (CX)(CX*2), DI
+
+vectors:
+	CMPQ         DX, $0x08
+	JL           elements
+	VMOVUPS      (BX), Y0
+	VMOVUPS      (SI), Y1
+	VUNPCKLPS    Y1, Y0, Y2
+	VUNPCKHPS    Y1, Y0, Y0
+	VMOVLPS      X2, (AX)
+	VMOVHPS      X2, (AX)(CX*1)
+	VMOVLPS      X0, (AX)(CX*2)
+	VMOVHPS      X0, (AX)(DI*1)
+	LEAQ         (AX)(CX*4), AX
+	VEXTRACTF128 $0x01, Y2, X2
+	VMOVLPS      X2, (AX)
+	VMOVHPS      X2, (AX)(CX*1)
+	VEXTRACTF128 $0x01, Y0, X0
+	VMOVLPS      X0, (AX)(CX*2)
+	VMOVHPS      X0, (AX)(DI*1)
+	LEAQ         (AX)(CX*4), AX
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, SI
+	SUBQ         $0x08, DX
+	JMP          vectors
+
+elements:
+	TESTQ DX, DX
+	JZ    end
+	MOVL  (BX), DI
+	MOVL  DI, (AX)
+	MOVL  (SI), DI
+	MOVL  DI, 4(AX)
+	ADDQ  CX, AX
+	ADDQ  $0x04, BX
+	ADDQ  $0x04, SI
+	SUBQ  $0x01, DX
+	JMP   elements
+
+end:
 	VZEROUPPER
 	RET
 

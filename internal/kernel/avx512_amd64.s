@@ -4206,66 +4206,69 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512Exp(dst []float32, x []float32)
+// func avx512ExpShifted(dst []float32, x []float32, shift float32)
 // Requires: AVX, AVX512F
-TEXT ·avx512Exp(SB), NOSPLIT, $0-48
-	MOVQ dst_base+0(FP), AX
-	MOVQ dst_len+8(FP), CX
-	MOVQ x_base+24(FP), DX
+TEXT ·avx512ExpShifted(SB), NOSPLIT, $0-52
+	VBROADCASTSS shift+48(FP), Z0
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         dst_len+8(FP), CX
+	MOVQ         x_base+24(FP), DX
 
 wide:
 	CMPQ         CX, $0x20
 	JL           wideend
-	VMOVUPS      (DX), Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      avx512vc2ae0000<>+0(SB), Z2
+	VMOVUPS      (DX), Z1
+	VMOVUPS      64(DX), Z2
+	VSUBPS       Z0, Z1, Z1
+	VSUBPS       Z0, Z2, Z2
 	VMOVUPS      avx512vc2ae0000<>+0(SB), Z3
-	VMAXPS       Z0, Z2, Z2
+	VMOVUPS      avx512vc2ae0000<>+0(SB), Z4
 	VMAXPS       Z1, Z3, Z3
-	VMOVUPS      avx512v00000000<>+0(SB), Z4
+	VMAXPS       Z2, Z4, Z4
 	VMOVUPS      avx512v00000000<>+0(SB), Z5
-	VMINPS       Z2, Z4, Z4
+	VMOVUPS      avx512v00000000<>+0(SB), Z6
 	VMINPS       Z3, Z5, Z5
-	VMOVUPS      avx512v4b400000<>+0(SB), Z2
+	VMINPS       Z4, Z6, Z6
 	VMOVUPS      avx512v4b400000<>+0(SB), Z3
-	VFMADD231PS  avx512v3fb8aa3b<>+0(SB), Z4, Z2
+	VMOVUPS      avx512v4b400000<>+0(SB), Z4
 	VFMADD231PS  avx512v3fb8aa3b<>+0(SB), Z5, Z3
-	VSUBPS       avx512v4b400000<>+0(SB), Z2, Z11
+	VFMADD231PS  avx512v3fb8aa3b<>+0(SB), Z6, Z4
 	VSUBPS       avx512v4b400000<>+0(SB), Z3, Z12
-	VFNMADD231PS avx512v3f318000<>+0(SB), Z11, Z4
+	VSUBPS       avx512v4b400000<>+0(SB), Z4, Z13
 	VFNMADD231PS avx512v3f318000<>+0(SB), Z12, Z5
-	VFNMADD231PS avx512vb95e8083<>+0(SB), Z11, Z4
-	VPSLLD       $0x17, Z2, Z2
+	VFNMADD231PS avx512v3f318000<>+0(SB), Z13, Z6
 	VFNMADD231PS avx512vb95e8083<>+0(SB), Z12, Z5
 	VPSLLD       $0x17, Z3, Z3
-	VMULPS       Z4, Z4, Z11
+	VFNMADD231PS avx512vb95e8083<>+0(SB), Z13, Z6
+	VPSLLD       $0x17, Z4, Z4
 	VMULPS       Z5, Z5, Z12
-	VMOVUPS      avx512v3ab6da72<>+0(SB), Z13
+	VMULPS       Z6, Z6, Z13
 	VMOVUPS      avx512v3ab6da72<>+0(SB), Z14
-	VMOVUPS      avx512v3c091df0<>+0(SB), Z15
+	VMOVUPS      avx512v3ab6da72<>+0(SB), Z15
 	VMOVUPS      avx512v3c091df0<>+0(SB), Z16
-	VFMADD213PS  avx512v3d2aaa2f<>+0(SB), Z11, Z13
+	VMOVUPS      avx512v3c091df0<>+0(SB), Z17
 	VFMADD213PS  avx512v3d2aaa2f<>+0(SB), Z12, Z14
-	VFMADD213PS  avx512v3e2aaa47<>+0(SB), Z11, Z15
+	VFMADD213PS  avx512v3d2aaa2f<>+0(SB), Z13, Z15
 	VFMADD213PS  avx512v3e2aaa47<>+0(SB), Z12, Z16
-	VFMADD213PS  avx512v3f000000<>+0(SB), Z11, Z13
+	VFMADD213PS  avx512v3e2aaa47<>+0(SB), Z13, Z17
 	VFMADD213PS  avx512v3f000000<>+0(SB), Z12, Z14
-	VFMADD213PS  avx512v3f800000<>+0(SB), Z11, Z15
+	VFMADD213PS  avx512v3f000000<>+0(SB), Z13, Z15
 	VFMADD213PS  avx512v3f800000<>+0(SB), Z12, Z16
-	VFMADD213PS  avx512v3f800000<>+0(SB), Z11, Z13
+	VFMADD213PS  avx512v3f800000<>+0(SB), Z13, Z17
 	VFMADD213PS  avx512v3f800000<>+0(SB), Z12, Z14
-	VFMADD231PS  Z4, Z15, Z13
+	VFMADD213PS  avx512v3f800000<>+0(SB), Z13, Z15
 	VFMADD231PS  Z5, Z16, Z14
-	VPADDD       Z2, Z13, Z13
+	VFMADD231PS  Z6, Z17, Z15
 	VPADDD       Z3, Z14, Z14
-	VCMPPS       $0x01, avx512vc2ae0000<>+0(SB), Z0, K1
-	VPXORD       Z6, Z6, Z6
-	VBLENDMPS    Z6, Z13, K1, Z13
+	VPADDD       Z4, Z15, Z15
 	VCMPPS       $0x01, avx512vc2ae0000<>+0(SB), Z1, K1
 	VPXORD       Z7, Z7, Z7
 	VBLENDMPS    Z7, Z14, K1, Z14
-	VMOVUPS      Z13, (AX)
-	VMOVUPS      Z14, 64(AX)
+	VCMPPS       $0x01, avx512vc2ae0000<>+0(SB), Z2, K1
+	VPXORD       Z8, Z8, Z8
+	VBLENDMPS    Z8, Z15, K1, Z15
+	VMOVUPS      Z14, (AX)
+	VMOVUPS      Z15, 64(AX)
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x00000080, DX
 	SUBQ         $0x20, CX
@@ -4275,9 +4278,45 @@ wideend:
 vector:
 	CMPQ         CX, $0x10
 	JL           vectorend
-	VMOVUPS      (DX), Z0
+	VMOVUPS      (DX), Z1
+	VSUBPS       Z0, Z1, Z1
+	VMOVUPS      avx512vc2ae0000<>+0(SB), Z2
+	VMAXPS       Z1, Z2, Z2
+	VMOVUPS      avx512v00000000<>+0(SB), Z3
+	VMINPS       Z2, Z3, Z3
+	VMOVUPS      avx512v4b400000<>+0(SB), Z2
+	VFMADD231PS  avx512v3fb8aa3b<>+0(SB), Z3, Z2
+	VSUBPS       avx512v4b400000<>+0(SB), Z2, Z4
+	VFNMADD231PS avx512v3f318000<>+0(SB), Z4, Z3
+	VFNMADD231PS avx512vb95e8083<>+0(SB), Z4, Z3
+	VPSLLD       $0x17, Z2, Z2
+	VMULPS       Z3, Z3, Z4
+	VMOVUPS      avx512v3ab6da72<>+0(SB), Z5
+	VMOVUPS      avx512v3c091df0<>+0(SB), Z6
+	VFMADD213PS  avx512v3d2aaa2f<>+0(SB), Z4, Z5
+	VFMADD213PS  avx512v3e2aaa47<>+0(SB), Z4, Z6
+	VFMADD213PS  avx512v3f000000<>+0(SB), Z4, Z5
+	VFMADD213PS  avx512v3f800000<>+0(SB), Z4, Z6
+	VFMADD213PS  avx512v3f800000<>+0(SB), Z4, Z5
+	VFMADD231PS  Z3, Z6, Z5
+	VPADDD       Z2, Z5, Z5
+	VCMPPS       $0x01, avx512vc2ae0000<>+0(SB), Z1, K1
+	VPXORD       Z9, Z9, Z9
+	VBLENDMPS    Z9, Z5, K1, Z5
+	VMOVUPS      Z5, (AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x10, CX
+	JMP          vector
+
+vectorend:
+element:
+	CMPQ         CX, $0x01
+	JL           elementend
+	VMOVSS       (DX), X10
+	VSUBPS       Z0, Z10, Z10
 	VMOVUPS      avx512vc2ae0000<>+0(SB), Z1
-	VMAXPS       Z0, Z1, Z1
+	VMAXPS       Z10, Z1, Z1
 	VMOVUPS      avx512v00000000<>+0(SB), Z2
 	VMINPS       Z1, Z2, Z2
 	VMOVUPS      avx512v4b400000<>+0(SB), Z1
@@ -4296,44 +4335,10 @@ vector:
 	VFMADD213PS  avx512v3f800000<>+0(SB), Z3, Z4
 	VFMADD231PS  Z2, Z5, Z4
 	VPADDD       Z1, Z4, Z4
-	VCMPPS       $0x01, avx512vc2ae0000<>+0(SB), Z0, K1
-	VPXORD       Z8, Z8, Z8
-	VBLENDMPS    Z8, Z4, K1, Z4
-	VMOVUPS      Z4, (AX)
-	ADDQ         $0x00000040, AX
-	ADDQ         $0x00000040, DX
-	SUBQ         $0x10, CX
-	JMP          vector
-
-vectorend:
-element:
-	CMPQ         CX, $0x01
-	JL           elementend
-	VMOVSS       (DX), X9
-	VMOVUPS      avx512vc2ae0000<>+0(SB), Z0
-	VMAXPS       Z9, Z0, Z0
-	VMOVUPS      avx512v00000000<>+0(SB), Z1
-	VMINPS       Z0, Z1, Z1
-	VMOVUPS      avx512v4b400000<>+0(SB), Z0
-	VFMADD231PS  avx512v3fb8aa3b<>+0(SB), Z1, Z0
-	VSUBPS       avx512v4b400000<>+0(SB), Z0, Z2
-	VFNMADD231PS avx512v3f318000<>+0(SB), Z2, Z1
-	VFNMADD231PS avx512vb95e8083<>+0(SB), Z2, Z1
-	VPSLLD       $0x17, Z0, Z0
-	VMULPS       Z1, Z1, Z2
-	VMOVUPS      avx512v3ab6da72<>+0(SB), Z3
-	VMOVUPS      avx512v3c091df0<>+0(SB), Z4
-	VFMADD213PS  avx512v3d2aaa2f<>+0(SB), Z2, Z3
-	VFMADD213PS  avx512v3e2aaa47<>+0(SB), Z2, Z4
-	VFMADD213PS  avx512v3f000000<>+0(SB), Z2, Z3
-	VFMADD213PS  avx512v3f800000<>+0(SB), Z2, Z4
-	VFMADD213PS  avx512v3f800000<>+0(SB), Z2, Z3
-	VFMADD231PS  Z1, Z4, Z3
-	VPADDD       Z0, Z3, Z3
-	VCMPPS       $0x01, avx512vc2ae0000<>+0(SB), Z9, K1
-	VPXORD       Z10, Z10, Z10
-	VBLENDMPS    Z10, Z3, K1, Z3
-	VMOVSS       X3, (AX)
+	VCMPPS       $0x01, avx512vc2ae0000<>+0(SB), Z10, K1
+	VPXORD       Z11, Z11, Z11
+	VBLENDMPS    Z11, Z4, K1, Z4
+	VMOVSS       X4, (AX)
 	ADDQ         $0x00000004, AX
 	ADDQ         $0x00000004, DX
 	SUBQ         $0x01, CX

@@ -59,35 +59,14 @@ func (t *Table) PackA(pool *par.Pool, data, a []float32, rows, k, ldRow, ldCol, 
 			for i := first; i < end; i++ {
 				r := i * t.MR
 				panel := data[p.offset(i, lo, hi):][:(hi-lo)*t.MR]
-				have := min(t.MR, rows-r)
-				if have < t.MR {
-					clear(panel)
-				}
-				j := 0
-				for ; ldCol == 1 && j+4 <= have; j += 4 {
-					packFourRows(panel[j:], a[(r+j)*ldRow+lo:], ldRow, t.MR, hi-lo, alpha)
-				}
-				for ; j < have; j++ {
-					src := a[(r+j)*ldRow+lo*ldCol:]
-					d := panel[j:]
-					for l := range hi - lo {
-						d[l*t.MR] = alpha * src[l*ldCol]
-					}
+				t.packColumns(panel, t.MR, a[r*ldRow+lo*ldCol:], ldCol, ldRow, hi-lo, min(t.MR, rows-r))
+				if alpha != 1 {
+					t.ScaleShift(panel, panel, alpha, 0)
 				}
 			}
 		}
 	})
 	return p
-}
-
-// packFourRows writes alpha times n elements of four rows, ld apart, side by side: those of one column step from the last.
-func packFourRows(dst, a []float32, ld, step, n int, alpha float32) {
-	r0 := a[:n]
-	r1, r2, r3 := a[ld:][:len(r0)], a[2*ld:][:len(r0)], a[3*ld:][:len(r0)]
-	for l, v := range r0 {
-		d := dst[l*step:][:4]
-		d[0], d[1], d[2], d[3] = alpha*v, alpha*r1[l], alpha*r2[l], alpha*r3[l]
-	}
 }
 
 // offset says where panel i of a block that spans lo..hi starts.

@@ -6,13 +6,17 @@ import "github.com/onnxcnn/onnxcnn/internal/cpu"
 func generic() *Table {
 	return &Table{
 		ISA: cpu.Generic, MR: genericMR, NR: genericNR, blockK: 320,
-		tiles:      []tileKernel{{genericMR, genericNR, genericTile}},
-		copyPanel:  genericCopyPanel,
-		packLanes:  genericPackLanes,
-		packTable:  genericPackLanes,
-		copyRows:   genericCopyRows,
-		evenRows:   genericEvenRows,
-		splitRows:  genericSplitRows,
+		tiles:     []tileKernel{{genericMR, genericNR, genericTile}},
+		copyPanel: genericCopyPanel,
+		packLanes: genericPackLanes,
+		packTable: genericPackLanes,
+		copyRows:  genericCopyRows,
+		evenRows:  genericEvenRows,
+		splitRows: genericSplitRows,
+
+		interleave4: genericInterleave4,
+		interleave2: genericInterleave2,
+
 		Relu:       genericRelu,
 		Clamp:      genericClamp,
 		Add:        genericAdd,
@@ -20,7 +24,7 @@ func generic() *Table {
 		Mul:        genericMul,
 		ScaleShift: genericScaleShift,
 		Max:        genericMax,
-		Exp:        genericExp,
+		ExpShifted: genericExpShifted,
 		Sigmoid:    genericSigmoid,
 		Silu:       genericSilu,
 		Erf:        genericErf,
@@ -35,6 +39,7 @@ func generic() *Table {
 
 		columnNorm: genericColumnNorm,
 		affineRows: genericAffineRows,
+		Largest:    genericLargest,
 		Sum:        genericSum,
 		Distance:   genericDistance,
 
@@ -102,10 +107,10 @@ func genericMax(dst, x, y []float32) {
 	}
 }
 
-func genericExp(dst, x []float32) {
+func genericExpShifted(dst, x []float32, shift float32) {
 	x = x[:len(dst)]
 	for i, v := range x {
-		dst[i] = ExpF(min(v, 0))
+		dst[i] = ExpF(min(v-shift, 0))
 	}
 }
 

@@ -9,44 +9,50 @@ import (
 // Interleave writes n rows whose columns are read from separate places: column l of row i, which is dst[i*width+l],
 // becomes src[at[l]+i], and zero where at[l] is negative.
 func (t *Table) Interleave(dst []float32, width int, src []float32, at []int, n int) {
-	if n <= 0 {
+	if n <= 0 || len(at) == 0 {
 		return
 	}
-	l := 0
-	for ; l+4 <= len(at); l += 4 {
-		if at[l] < 0 || at[l+1] < 0 || at[l+2] < 0 || at[l+3] < 0 {
-			for i := range 4 {
-				interleaveOne(dst[l+i:], width, src, at[l+i], n)
+	_ = dst[(n-1)*width+len(at)-1]
+	for l := 0; l < len(at); {
+		if at[l] < 0 {
+			for i := range n {
+				dst[i*width+l] = 0
 			}
+			l++
 			continue
 		}
-		interleaveFour(dst[l:], width, src[at[l]:][:n], src[at[l+1]:][:n], src[at[l+2]:][:n], src[at[l+3]:][:n])
-	}
-	for ; l < len(at); l++ {
-		interleaveOne(dst[l:], width, src, at[l], n)
-	}
-}
-
-func interleaveOne(dst []float32, width int, src []float32, at, n int) {
-	if at < 0 {
-		for i := range n {
-			dst[i*width] = 0
+		together := 1 // columns with a source from here on, 4 at most
+		for together < 4 && l+together < len(at) && at[l+together] >= 0 {
+			together++
 		}
-		return
-	}
-	for i, v := range src[at:][:n] {
-		dst[i*width] = v
+		row := func(j int) *float32 { return unsafe.SliceData(src[at[l+j]:][:n]) }
+		switch {
+		case together == 4:
+			t.interleave4(&dst[l], width, row(0), row(1), row(2), row(3), n)
+			l += 4
+		case together >= 2:
+			t.interleave2(&dst[l], width, row(0), row(1), n)
+			l += 2
+		default:
+			for i, v := range src[at[l]:][:n] {
+				dst[i*width+l] = v
+			}
+			l++
+		}
 	}
 }
 
-func interleaveFour(dst []float32, width int, a, b, c, d []float32) {
-	n := len(a)
-	b, c, d = b[:n], c[:n], d[:n]
-	_ = dst[(n-1)*width+3]
-	p := unsafe.Pointer(unsafe.SliceData(dst))
-	for i, v := range a {
-		q := (*[4]float32)(unsafe.Add(p, i*width*4))
-		q[0], q[1], q[2], q[3] = v, b[i], c[i], d[i]
+func genericInterleave4(dst *float32, width int, a, b, c, d *float32, n int) {
+	y, z, w := unsafe.Slice(b, n), unsafe.Slice(c, n), unsafe.Slice(d, n)
+	for i, x := range unsafe.Slice(a, n) {
+		*(*[4]float32)(unsafe.Pointer(at(dst, i*width))) = [4]float32{x, y[i], z[i], w[i]}
+	}
+}
+
+func genericInterleave2(dst *float32, width int, a, b *float32, n int) {
+	y := unsafe.Slice(b, n)
+	for i, x := range unsafe.Slice(a, n) {
+		*(*[2]float32)(unsafe.Pointer(at(dst, i*width))) = [2]float32{x, y[i]}
 	}
 }
 

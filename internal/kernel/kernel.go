@@ -34,6 +34,9 @@ type Table struct {
 	evenRows  func(dst, src *float32, dstStep, srcStep, rows, n int)
 	splitRows func(even, odd, src *float32, dstStep, srcStep, rows, n int)
 
+	interleave4 func(dst *float32, width int, a, b, c, d *float32, n int)
+	interleave2 func(dst *float32, width int, a, b *float32, n int)
+
 	slides     []slideKernel
 	columnNorm func(dst, src *float32, ld, rows, n int, scale, shift *float32, epsilon float32)
 	affineRows func(dst *float32, rows, width int, scale, shift *float32, lo, hi float32)
@@ -55,8 +58,9 @@ type Table struct {
 	ScaleShift func(dst, x []float32, scale, shift float32)
 	// Max computes dst = max(x, y); where one is NaN so is the result.
 	Max func(dst, x, y []float32)
-	// Exp computes dst = e^x for x that are not positive (and 1 at most for others); where that is no normal number, it may be 0.
-	Exp func(dst, x []float32)
+	// ExpShifted computes dst = e^(x-shift) for x that are not above shift (and 1 at most for others); where that is no
+	// normal number, it may be 0.
+	ExpShifted func(dst, x []float32, shift float32)
 	// Sigmoid computes dst = 1/(1+e^-x); where that is no normal number, it may be 0.
 	Sigmoid func(dst, x []float32)
 	// Silu computes dst = x/(1+e^-x), with that sigmoid.
@@ -76,6 +80,8 @@ type Table struct {
 	// Dots computes the eight scalar products of four rows of x, ldx apart, with two rows of w, ldw apart, over k
 	// elements: dst[2*i+j] = x[i]·w[j].
 	Dots func(dst *[8]float32, x []float32, ldx int, w []float32, ldw int, k int)
+	// Largest returns the largest of x: NaN where one is, negative infinity where x is empty.
+	Largest func(x []float32) float32
 	// Sum returns the sum of x, in double precision.
 	Sum func(x []float32) float64
 	// Distance returns the sum of (x-m)^2, in double precision.

@@ -13,12 +13,16 @@ func native() []*Table {
 			{4, 8, avx2Tile4x8}, {4, 16, avx2Tile4x16},
 			{6, 8, avx2Tile6x8}, {6, 16, avx2Tile6x16},
 		},
-		copyPanel:  avx2CopyPanel,
-		packLanes:  avx2PackLanes,
-		packTable:  avx2PackTable,
-		copyRows:   avx2CopyRows,
-		evenRows:   avx2EvenRows,
-		splitRows:  avx2SplitRows,
+		copyPanel: avx2CopyPanel,
+		packLanes: avx2PackLanes,
+		packTable: avx2PackTable,
+		copyRows:  avx2CopyRows,
+		evenRows:  avx2EvenRows,
+		splitRows: avx2SplitRows,
+
+		interleave4: avx2Interleave4,
+		interleave2: avx2Interleave2,
+
 		Relu:       avx2Relu,
 		Clamp:      avx2Clamp,
 		Add:        avx2Add,
@@ -26,7 +30,7 @@ func native() []*Table {
 		Mul:        avx2Mul,
 		ScaleShift: avx2ScaleShift,
 		Max:        avx2Max,
-		Exp:        avx2Exp,
+		ExpShifted: avx2ExpShifted,
 		Sigmoid:    avx2Sigmoid,
 		Silu:       avx2Silu,
 		Erf:        avx2Erf,
@@ -46,6 +50,7 @@ func native() []*Table {
 
 		columnNorm: avx2ColumnNorm,
 		affineRows: avx2AffineRows,
+		Largest:    avx2Largest,
 		Sum:        avx2Sum,
 		Distance:   avx2Distance,
 
@@ -65,7 +70,7 @@ func native() []*Table {
 		{3, 1, avx512Slide3Stride1}, {3, 2, avx512Slide3Stride2}, {5, 1, avx512Slide5Stride1}, {5, 2, avx512Slide5Stride2},
 		{7, 1, avx512Slide7Stride1}, {7, 2, avx512Slide7Stride2},
 	}
-	avx512.Exp, avx512.Sigmoid, avx512.Silu, avx512.Erf, avx512.Tanh, avx512.Gelu = avx512Exp, avx512Sigmoid, avx512Silu, avx512Erf, avx512Tanh, avx512Gelu
+	avx512.ExpShifted, avx512.Sigmoid, avx512.Silu, avx512.Erf, avx512.Tanh, avx512.Gelu = avx512ExpShifted, avx512Sigmoid, avx512Silu, avx512Erf, avx512Tanh, avx512Gelu
 	avx512.columnNorm, avx512.affineRows = avx512ColumnNorm, avx512AffineRows
 	avx512.copyPanel, avx512.packLanes, avx512.packTable = avx512CopyPanel, avx512PackLanes, avx512PackTable
 	return []*Table{avx2, &avx512}

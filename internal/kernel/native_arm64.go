@@ -19,7 +19,11 @@ func native() []*Table {
 		copyRows:  genericCopyRows,
 		evenRows:  genericEvenRows,
 		splitRows: genericSplitRows,
-		Taps:      genericTaps,
+
+		interleave4: genericInterleave4,
+		interleave2: genericInterleave2,
+
+		Taps: genericTaps,
 		MaxTaps: func(dst, src []float32, offs []int) {
 			for i := range dst {
 				dst[i] = -inf32
@@ -28,17 +32,18 @@ func native() []*Table {
 				wholeVectors(neonMax, genericMax)(dst, dst, src[off:])
 			}
 		},
-		Exp:       genericExp,
-		Sigmoid:   genericSigmoid,
-		Silu:      genericSilu,
-		Erf:       genericErf,
-		Tanh:      genericTanh,
-		Gelu:      genericGelu,
-		LeakyRelu: genericLeakyRelu,
-		HardSwish: genericHardSwish,
+		ExpShifted: genericExpShifted,
+		Sigmoid:    genericSigmoid,
+		Silu:       genericSilu,
+		Erf:        genericErf,
+		Tanh:       genericTanh,
+		Gelu:       genericGelu,
+		LeakyRelu:  genericLeakyRelu,
+		HardSwish:  genericHardSwish,
 
 		columnNorm: genericColumnNorm,
 		affineRows: genericAffineRows,
+		Largest:    genericLargest,
 		Sum:        genericSum,
 		Distance:   genericDistance,
 

@@ -148,16 +148,31 @@ func (t *Table) PackB(dst, b []float32, ld, k, cols int) {
 	}
 }
 
-// packColumns is PackB for a matrix whose columns need not be neighbours: element (i,j) is b[i*row+j*col].
-func (t *Table) packColumns(dst, b []float32, row, col, k, cols int) {
-	nr := t.NR
-	if cols < nr {
-		clear(dst[:k*nr])
+// packColumns writes k rows of width elements: element (i,j) is b[i*row+j*col] for the first cols columns, and zero for
+// the others.
+func (t *Table) packColumns(dst []float32, width int, b []float32, row, col, k, cols int) {
+	if row == 1 {
+		var from [MaxNR]int
+		for j := range width {
+			from[j] = j * col
+			if j >= cols {
+				from[j] = -1
+			}
+		}
+		t.Interleave(dst, width, b, from[:width], k)
+		return
+	}
+	if cols < width {
+		clear(dst[:k*width])
+	}
+	if col == 1 {
+		t.CopyRows(dst, width, b, row, k, cols)
+		return
 	}
 	for j := range cols {
 		d, src := dst[j:], b[j*col:]
 		for i := range k {
-			d[i*nr] = src[i*row]
+			d[i*width] = src[i*row]
 		}
 	}
 }

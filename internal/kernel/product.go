@@ -146,7 +146,7 @@ func (s *matrixSource) Pack(_ int, dst []float32, lo, hi, col, cols int) {
 		if s.b.Col == 1 {
 			s.t.PackB(panel, from, s.b.Row, k, n)
 		} else {
-			s.t.packColumns(panel, from, s.b.Row, s.b.Col, k, n)
+			s.t.packColumns(panel, s.t.NR, from, s.b.Row, s.b.Col, k, n)
 		}
 	}
 }

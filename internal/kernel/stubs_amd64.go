@@ -79,10 +79,10 @@ func avx2Slide7Stride1(s *Slide)
 //go:noescape
 func avx2Slide7Stride2(s *Slide)
 
-// avx2Exp computes dst = e^x for x <= 0.
+// avx2ExpShifted computes dst = e^(x-shift) for x <= shift.
 //
 //go:noescape
-func avx2Exp(dst, x []float32)
+func avx2ExpShifted(dst, x []float32, shift float32)
 
 // avx2Sigmoid computes dst = 1/(1+e^-x).
 //
@@ -179,6 +179,11 @@ func avx2Sum(x []float32) float64
 //go:noescape
 func avx2Distance(x []float32, m float64) float64
 
+// avx2Largest returns the largest of x, NaN where one is.
+//
+//go:noescape
+func avx2Largest(x []float32) float32
+
 // avx2Axpy4 adds four rows of x, ld apart, times a to dst.
 //
 //go:noescape
@@ -208,6 +213,16 @@ func avx2EvenRows(dst, src *float32, dstStep, srcStep, rows, n int)
 //
 //go:noescape
 func avx2SplitRows(even, odd, src *float32, dstStep, srcStep, rows, n int)
+
+// avx2Interleave4 writes n columns of four elements, one of each of a, b, c and d; columns are width elements apart.
+//
+//go:noescape
+func avx2Interleave4(dst *float32, width int, a, b, c, d *float32, n int)
+
+// avx2Interleave2 is Interleave4 for columns of two.
+//
+//go:noescape
+func avx2Interleave2(dst *float32, width int, a, b *float32, n int)
 
 // avx2WinogradInput transforms n tiles of a row of tiles, eight at a time.
 //
@@ -304,10 +319,10 @@ func avx512Slide7Stride1(s *Slide)
 //go:noescape
 func avx512Slide7Stride2(s *Slide)
 
-// avx512Exp computes dst = e^x for x <= 0.
+// avx512ExpShifted computes dst = e^(x-shift) for x <= shift.
 //
 //go:noescape
-func avx512Exp(dst, x []float32)
+func avx512ExpShifted(dst, x []float32, shift float32)
 
 // avx512Sigmoid computes dst = 1/(1+e^-x).
 //

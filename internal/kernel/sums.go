@@ -18,6 +18,16 @@ func genericSum(x []float32) float64 {
 	return (a + b) + (c + d)
 }
 
+func genericLargest(x []float32) float32 {
+	most := -inf32
+	for _, v := range x {
+		if v > most || v != v {
+			most = v
+		}
+	}
+	return most
+}
+
 func genericDistance(x []float32, m float64) float64 {
 	var a, b float64
 	for len(x) >= 2 {

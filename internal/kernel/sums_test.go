@@ -26,6 +26,40 @@ func TestSums(t *testing.T) {
 	})
 }
 
+func TestLargest(t *testing.T) {
+	eachTable(t, func(t *testing.T, table *Table) {
+		if got := table.Largest(nil); got != -inf32 {
+			t.Errorf("of nothing: %v", got)
+		}
+		r := rand.New(rand.NewPCG(47, 48))
+		for n := 1; n < 75; n++ {
+			x := guardedRandom(t, r, n, n%2 == 0)
+			for at := range n {
+				v := x[at]
+				for _, most := range []float32{7, inf32, nan} {
+					x[at] = most
+					if got := table.Largest(x); math.Float32bits(got) != math.Float32bits(most) && (got == got || most == most) {
+						t.Fatalf("%d elements: %v, want %v, which is at %d", n, got, most, at)
+					}
+				}
+				x[at] = v
+			}
+			for i := range x {
+				x[i] = -inf32
+			}
+			if got := table.Largest(x); got != -inf32 {
+				t.Fatalf("%d times negative infinity: %v", n, got)
+			}
+			for i := range x {
+				x[i] = -1 - float32(i)
+			}
+			if got := table.Largest(x); got != -1 {
+				t.Fatalf("%d elements: %v, want -1", n, got)
+			}
+		}
+	})
+}
+
 func TestAffineRows(t *testing.T) {
 	eachTable(t, func(t *testing.T, table *Table) {
 		r := rand.New(rand.NewPCG(43, 44))

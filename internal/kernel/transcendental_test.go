@@ -32,7 +32,9 @@ func TestTranscendental(t *testing.T) {
 			of    func(dst, x []float32)
 			exact func(float64) float64
 		}{
-			{"exp", table.Exp, func(v float64) float64 { return math.Exp(min(v, 0)) }},
+			{"exp", func(dst, x []float32) { table.ExpShifted(dst, x, 0) }, func(v float64) float64 { return math.Exp(min(v, 0)) }},
+			{"exp of the distance to 3", func(dst, x []float32) { table.ExpShifted(dst, x, 3) },
+				func(v float64) float64 { return math.Exp(float64(min(float32(v)-3, 0))) }},
 			{"sigmoid", table.Sigmoid, sigmoid},
 			{"silu", table.Silu, func(v float64) float64 { return v * sigmoid(v) }},
 			{"erf", table.Erf, math.Erf},
@@ -80,7 +82,7 @@ func BenchmarkTranscendental(b *testing.B) {
 			x[i] = float32(i%97)/8 - 6
 		}
 		for name, f := range map[string]func(dst, x []float32){
-			"exp": table.Exp, "sigmoid": table.Sigmoid, "silu": table.Silu, "erf": table.Erf, "tanh": table.Tanh, "gelu": table.Gelu,
+			"exp": func(dst, x []float32) { table.ExpShifted(dst, x, 0) }, "sigmoid": table.Sigmoid, "silu": table.Silu, "erf": table.Erf, "tanh": table.Tanh, "gelu": table.Gelu,
 			"hardswish": func(dst, x []float32) { table.HardSwish(dst, x, 1./6, 0.5) },
 		} {
 			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {

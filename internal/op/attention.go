@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"sync"
 
 	"github.com/onnxcnn/onnxcnn/internal/kernel"
 	"github.com/onnxcnn/onnxcnn/onnx"
@@ -252,20 +251,11 @@ func attentionOf[T float](rt *Runtime, a attention, in, out []*onnx.Tensor) erro
 	// Rows of scores that stay in the second-level cache.
 	rows := min(max(1<<16/max(s.total(), 1), 16), 256)
 	blocks := (s.queries + rows - 1) / rows
-	rt.Pool.For(s.batch*s.heads*blocks, 1, func(lo, hi int) {
-		local := localRuntimes.Get().(*Runtime)
-		defer localRuntimes.Put(local)
-		for i := lo; i < hi && rt.Context.Err() == nil; i++ {
-			first := i % blocks * rows
-			r.block(local, i/blocks/s.heads, i/blocks%s.heads, first, min(first+rows, s.queries))
-			local.Reset()
-		}
+	return rt.apart(s.batch*s.heads*blocks, mulSat(rows, mulSat(s.total(), s.size+s.valueSize)), func(rt *Runtime, i int) {
+		first := i % blocks * rows
+		r.block(rt, i/blocks/s.heads, i/blocks%s.heads, first, min(first+rows, s.queries))
 	})
-	return rt.Context.Err()
 }
-
-// localRuntimes are kept for the scratch memory of pieces of parallel loops.
-var localRuntimes = sync.Pool{New: func() any { return &Runtime{} }}
 
 // withPast returns keys or values with those of the past before them, in the output present where that is wanted.
 func withPast[T float](rt *Runtime, s *attentionShape, past, now, present *onnx.Tensor, size int) headMatrix[T] {
@@ -316,7 +306,7 @@ func (r *attentionRun[T]) span(b, query int) (lo, hi int) {
 }
 
 // block works out queries [first,end) of a head.
-func (r *attentionRun[T]) block(local *Runtime, b, h, first, end int) {
+func (r *attentionRun[T]) block(rt *Runtime, b, h, first, end int) {
 	low, high := r.total(), 0
 	for i := first; i < end; i++ {
 		if lo, hi := r.span(b, i); lo < hi {
@@ -332,8 +322,8 @@ func (r *attentionRun[T]) block(local *Runtime, b, h, first, end int) {
 		return
 	}
 	group := h / (r.heads / r.groups)
-	x := scratchOf[T](local, rows*n)
-	product(local, rows, n, r.size, r.scale, matrixOf[T]{r.q.from(b, h, first), r.q.step, 1},
+	x := scratchOf[T](rt, rows*n)
+	product(rt, rows, n, r.size, r.scale, matrixOf[T]{r.q.from(b, h, first), r.q.step, 1},
 		matrixOf[T]{r.k.from(b, group, low), 1, r.k.step}, x, n)
 	r.keep(0, x, b, h, first)
 	if r.cap > 0 {
@@ -364,7 +354,7 @@ func (r *attentionRun[T]) block(local *Runtime, b, h, first, end int) {
 	if r.y.data == nil || r.valueSize == 0 {
 		return
 	}
-	product(local, rows, r.valueSize, n, 1, matrixOf[T]{x, n, 1}, matrixOf[T]{r.v.from(b, group, low), r.v.step, 1}, r.y.from(b, h, first), r.y.step)
+	product(rt, rows, r.valueSize, n, 1, matrixOf[T]{x, n, 1}, matrixOf[T]{r.v.from(b, group, low), r.v.step, 1}, r.y.from(b, h, first), r.y.step)
 	// Values that nothing looks at are not multiplied with zero: they may be no numbers.
 	for i := range rows {
 		if allZero(x[i*n:][:n]) {
@@ -483,11 +473,11 @@ func scratchOf[T float](rt *Runtime, n int) []T {
 	return make([]T, n)
 }
 
-// product computes y = scale*a*b for a of m x k and b of k x n, whose rows lie step apart in y, on this goroutine.
+// product computes y = scale*a*b for a of m x k and b of k x n, whose rows lie step apart in y.
 func product[T float](rt *Runtime, m, n, k int, scale float64, a, b matrixOf[T], y []T, step int) {
 	if a, ok := any(a).(matrixOf[float32]); ok {
 		b := any(b).(matrixOf[float32])
-		kernel.Default().Gemm(nil, rt.Scratch, m, n, k, float32(scale), kernel.Matrix{Data: a.data, Row: a.row, Col: a.col},
+		kernel.Default().Gemm(rt.Pool, rt.Scratch, m, n, k, float32(scale), kernel.Matrix{Data: a.data, Row: a.row, Col: a.col},
 			kernel.Matrix{Data: b.data, Row: b.row, Col: b.col}, &kernel.Output{C: any(y).([]float32), LD: step, Cols: n}, &kernel.Epilogue{})
 		return
 	}

@@ -411,7 +411,9 @@ func contract[T einsumElement](rt *Runtime, a, b einsumValue, keep []int, size m
 	y := onnx.New(left.Type, shape...)
 	g, m, k, n := prod(sizesOf(batch, size)), prod(sizesOf(rows, size)), prod(sizesOf(inner, size)), prod(sizesOf(cols, size))
 	if y.Type == onnx.Float && mulSat(m, mulSat(k, n)) >= kernelProduct {
-		kernelProducts(rt, left.Float32s(), right.Float32s(), y.Float32s(), g, m, k, n)
+		if err := kernelProducts(rt, left.Float32s(), right.Float32s(), y.Float32s(), g, m, k, n); err != nil {
+			return a, err
+		}
 	} else {
 		batchedProduct(rt, onnx.Data[T](left), onnx.Data[T](right), onnx.Data[T](y), g, m, k, n)
 	}
@@ -421,16 +423,14 @@ func contract[T einsumElement](rt *Runtime, a, b einsumValue, keep []int, size m
 // kernelProduct is from how many multiplications on a product is worth packing for the kernels.
 const kernelProduct = 1 << 13
 
-// kernelProducts is batchedProduct with the float32 kernels, one product after the other.
-func kernelProducts(rt *Runtime, a, b, y []float32, batch, m, k, n int) {
+// kernelProducts is batchedProduct with the float32 kernels.
+func kernelProducts(rt *Runtime, a, b, y []float32, batch, m, k, n int) error {
 	t := kernel.Default()
-	for i := range batch {
-		mark := rt.taken // the next product may use the same scratch memory
+	return rt.apart(batch, mulSat(m, mulSat(k, n)), func(rt *Runtime, i int) {
 		t.Gemm(rt.Pool, rt.Scratch, m, n, k, 1,
 			kernel.Matrix{Data: a[i*m*k:], Row: k, Col: 1}, kernel.Matrix{Data: b[i*k*n:], Row: n, Col: 1},
 			&kernel.Output{C: y[i*m*n:], LD: n, Cols: n}, &kernel.Epilogue{})
-		rt.taken = mark
-	}
+	})
 }
 
 // The rows of a product that are computed together, and how many columns of them at a time.

@@ -85,12 +85,12 @@ func (matmul) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 	case onnx.Float:
 		a, b, y := in[0].Float32s(), in[1].Float32s(), out[0].Float32s()
 		t := kernel.Default()
-		s.each(func(m, offA, offB, offY int) {
-			mark := rt.taken // the next product may use the same scratch memory
+		count, m, at := s.products()
+		return rt.apart(count, mulSat(m, mulSat(s.n, s.k)), func(rt *Runtime, i int) {
+			offA, offB, offY := at(i)
 			t.Gemm(rt.Pool, rt.Scratch, m, s.n, s.k, 1,
 				kernel.Matrix{Data: a[offA:], Row: s.k, Col: 1}, kernel.Matrix{Data: b[offB:], Row: s.n, Col: 1},
 				&kernel.Output{C: y[offY:], LD: s.n, Cols: s.n}, &kernel.Epilogue{})
-			rt.taken = mark
 		})
 	case onnx.Double:
 		matmulAll[float64](rt, s, in, out[0])
@@ -106,33 +106,24 @@ func (matmul) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 	return nil
 }
 
-// each calls f for each product of two matrices: its number of rows and where its operands and its result start. Where
-// b is one matrix for all, the matrices of a are taken as one tall matrix.
-func (s *matmulShape) each(f func(m, offA, offB, offY int)) {
-	count := prod(s.batch)
-	if count == 0 || s.m == 0 || s.n == 0 {
-		return
+// products returns how many products of two matrices there are, the rows of each, and a function that tells where the
+// operands and the result of product i start. Where b is one matrix for all, the matrices of a are taken as one tall matrix.
+func (s *matmulShape) products() (n, m int, at func(i int) (a, b, y int)) {
+	n = prod(s.batch)
+	if n == 0 || s.m == 0 || s.n == 0 {
+		return 0, 0, nil
 	}
-	if prod(s.batchB) == 1 && prod(s.batchA) == count {
-		f(count*s.m, 0, 0, 0)
-		return
+	if prod(s.batchB) == 1 && prod(s.batchA) == n {
+		return 1, n * s.m, func(int) (a, b, y int) { return 0, 0, 0 }
 	}
 	stepA, stepB := matmulSteps(s.batchA, s.batch), matmulSteps(s.batchB, s.batch)
-	at := make([]int, len(s.batch))
-	offA, offB := 0, 0
-	for i := range count {
-		f(s.m, offA*s.m*s.k, offB*s.k*s.n, i*s.m*s.n)
-		for d := len(at) - 1; d >= 0; d-- {
-			at[d]++
-			offA += stepA[d]
-			offB += stepB[d]
-			if at[d] < s.batch[d] {
-				break
-			}
-			offA -= at[d] * stepA[d]
-			offB -= at[d] * stepB[d]
-			at[d] = 0
+	return n, s.m, func(i int) (a, b, y int) {
+		for d, left := len(s.batch)-1, i; d >= 0; d-- {
+			a += left % s.batch[d] * stepA[d]
+			b += left % s.batch[d] * stepB[d]
+			left /= s.batch[d]
 		}
+		return a * s.m * s.k, b * s.k * s.n, i * s.m * s.n
 	}
 }
 
@@ -162,9 +153,11 @@ type matrixOf[T matmulNumber] struct {
 
 func matmulAll[T matmulNumber](rt *Runtime, s *matmulShape, in []*onnx.Tensor, out *onnx.Tensor) {
 	a, b, y := onnx.Data[T](in[0]), onnx.Data[T](in[1]), onnx.Data[T](out)
-	s.each(func(m, offA, offB, offY int) {
+	count, m, at := s.products()
+	for i := range count {
+		offA, offB, offY := at(i)
 		matmulOf(rt, matrixOf[T]{a[offA:], s.k, 1}, matrixOf[T]{b[offB:], s.n, 1}, y[offY:], m, s.n, s.k)
-	})
+	}
 }
 
 // matmulOf computes y = a*b, row by row, for the types without kernels.

@@ -102,10 +102,12 @@ func integerMatMul(rt *Runtime, a, b, zeroA, zeroB *onnx.Tensor, y []int32) erro
 	as, bs := rt.Scratch(a.Len()), rt.Scratch(b.Len())
 	centred(rt, as, a, zeroA, shapeA)
 	centred(rt, bs, b, zeroB, shapeB)
-	s.each(func(m, offA, offB, offY int) {
+	count, m, at := s.products()
+	for i := range count {
+		offA, offB, offY := at(i)
 		integerProduct(rt, m, s.n, s.k, kernel.Matrix{Data: as[offA:], Row: s.k, Col: 1},
 			kernel.Matrix{Data: bs[offB:], Row: s.n, Col: 1}, y[offY:], s.n)
-	})
+	}
 	return nil
 }
 

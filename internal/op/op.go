@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"sort"
+	"sync"
 
 	"github.com/onnxcnn/onnxcnn/internal/bigmem"
 	"github.com/onnxcnn/onnxcnn/internal/par"
@@ -131,6 +132,40 @@ func (rt *Runtime) Scratch(n int) []float32 {
 
 // Reset gives all scratch memory back. The graph calls it after each node.
 func (rt *Runtime) Reset() { rt.taken = 0 }
+
+// smallPiece is under how many multiply-adds a piece of work gains nothing from several workers.
+const smallPiece = 1 << 16
+
+// apart runs f for each of n pieces of work, of about size multiply-adds each, that don't depend on each other: side by
+// side, each on a goroutine with a Runtime of its own, where that keeps all workers busy, and else one after the other,
+// with all workers for each. Scratch memory is f's until it returns.
+func (rt *Runtime) apart(n, size int, f func(rt *Runtime, i int)) error {
+	threads := rt.Pool.Threads()
+	if threads == 1 || n < threads || size > smallPiece && n%threads != 0 && n < 4*threads {
+		for i := 0; i < n && rt.Context.Err() == nil; i++ {
+			mark := rt.taken
+			f(rt, i)
+			rt.taken = mark
+		}
+		return rt.Context.Err()
+	}
+	rt.Pool.For(n, max(1, smallPiece/max(size, 1)), func(lo, hi int) {
+		local := localRuntimes.Get().(*Runtime)
+		local.Context, local.Limit = rt.Context, rt.Limit
+		defer func() {
+			local.Context = nil // kept alive by nothing here
+			localRuntimes.Put(local)
+		}()
+		for i := lo; i < hi && rt.Context.Err() == nil; i++ {
+			f(local, i)
+			local.Reset()
+		}
+	})
+	return rt.Context.Err()
+}
+
+// localRuntimes are kept for their scratch memory.
+var localRuntimes = sync.Pool{New: func() any { return &Runtime{} }}
 
 var defs = map[[2]string]*Def{}
 

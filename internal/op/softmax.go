@@ -132,25 +132,10 @@ func softmaxRun[T float](kind softmaxKind, x, y []T) {
 
 // largest returns the largest of one or more numbers, NaN where one is.
 func largest[T float](x []T) T {
-	m := x[0]
-	if x, ok := any(x).([]float32); ok && len(x) >= 64 {
-		var lanes [32]float32
-		copy(lanes[:], x)
-		t := kernel.Default()
-		for i := len(lanes); i < len(x); i += len(lanes) {
-			n := min(len(lanes), len(x)-i)
-			t.Max(lanes[:n], lanes[:n], x[i:])
-		}
-		t.Max(lanes[:16], lanes[:16], lanes[16:])
-		t.Max(lanes[:8], lanes[:8], lanes[8:16])
-		m = T(lanes[0])
-		for _, v := range lanes[1:8] {
-			if v := T(v); v > m || v != v {
-				m = v
-			}
-		}
-		return m
+	if x, ok := any(x).([]float32); ok {
+		return T(kernel.Default().Largest(x))
 	}
+	m := x[0]
 	for _, v := range x {
 		if v > m || v != v {
 			m = v
@@ -174,8 +159,7 @@ func scaleAll[T float](x []T, scale T) {
 func expShifted[T float](x, y []T, m T) float64 {
 	if x, ok := any(x).([]float32); ok {
 		y, t := any(y).([]float32)[:len(x)], kernel.Default()
-		t.ScaleShift(y, x, 1, -float32(m))
-		t.Exp(y, y)
+		t.ExpShifted(y, x, float32(m))
 		return t.Sum(y)
 	}
 	sum := 0.0

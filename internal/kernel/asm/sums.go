@@ -1,6 +1,8 @@
 package main
 
 import (
+	"math"
+
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
@@ -71,6 +73,63 @@ func (g *generator) sum(name, signature, doc string, add func(m, v, sum reg.VecV
 	g.JMP(operand.LabelRef("element"))
 	g.Label("end")
 	g.Store(low, g.ReturnIndex(0))
+	g.VZEROUPPER()
+	g.RET()
+}
+
+// largest generates the largest number of a slice: four vectors a turn, then one, then single elements, each of which is
+// compared as if all lanes were it.
+func (g *generator) largest() {
+	const vectors = 4
+	g.function(g.name+"Largest", "(x []float32) float32", " returns the largest of x, NaN where one is.")
+	x := g.Load(g.Param("x").Base(), g.GP64())
+	n := g.Load(g.Param("x").Len(), g.GP64())
+	most, nan := g.newGroup(vectors), g.vec()
+	for i := range most {
+		g.VMOVUPS(g.number(float32(math.Inf(-1))), most[i])
+	}
+	g.zero(nan)
+	turn := func(label string, elements, count int, load func(i int, v reg.VecVirtual)) {
+		g.Label(label)
+		g.CMPQ(n, operand.U8(elements))
+		g.JL(operand.LabelRef(label + "end"))
+		for i := range count {
+			v, not := g.YMM(), g.YMM()
+			load(i, v)
+			g.VCMPPS(operand.U8(3), v, v, not) // all ones, a NaN, where v is NaN
+			g.VMAXPS(v, most[i], most[i])
+			g.VORPS(not, nan, nan)
+		}
+		g.ADDQ(operand.U8(4*elements), x)
+		g.SUBQ(operand.U8(elements), n)
+		g.JMP(operand.LabelRef(label))
+		g.Label(label + "end")
+	}
+	whole := func(i int, v reg.VecVirtual) { g.VMOVUPS(operand.Mem{Base: x, Disp: i * g.bytes()}, v) }
+	turn("wide", vectors*g.lanes, vectors, whole)
+	turn("vector", g.lanes, 1, whole)
+	turn("element", 1, 1, func(_ int, v reg.VecVirtual) { g.VBROADCASTSS(operand.Mem{Base: x}, v) })
+	g.VMAXPS(most[1], most[0], most[0])
+	g.VMAXPS(most[3], most[2], most[2])
+	g.VMAXPS(most[2], most[0], most[0])
+	for _, v := range []reg.VecVirtual{most[0], nan} {
+		high, low := g.XMM(), v.AsX()
+		combine := func() {
+			if v == nan {
+				g.VORPS(high, low, low)
+			} else {
+				g.VMAXPS(high, low, low)
+			}
+		}
+		g.VEXTRACTF128(operand.U8(1), v, high)
+		combine()
+		g.VPERMILPS(operand.U8(0x4e), low, high) // the upper two lanes
+		combine()
+		g.VPERMILPS(operand.U8(0xb1), low, high)
+		combine()
+	}
+	g.VORPS(nan.AsX(), most[0].AsX(), most[0].AsX())
+	g.Store(most[0].AsX(), g.ReturnIndex(0))
 	g.VZEROUPPER()
 	g.RET()
 }

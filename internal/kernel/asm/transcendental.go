@@ -278,11 +278,23 @@ func (g *generator) gelu(x group) group {
 
 // transcendental generates functions of the exponential function.
 func (g *generator) transcendental() {
+	g.function(g.name+"ExpShifted", "(dst, x []float32, shift float32)", " computes dst = e^(x-shift) for x <= shift.")
+	a, err := g.Param("shift").Resolve()
+	if err != nil {
+		panic(err)
+	}
+	shift := g.vec()
+	g.VBROADCASTSS(a.Addr, shift)
+	g.ofGroups(func(x group) group {
+		for i := range x {
+			g.VSUBPS(shift, x[i], x[i])
+		}
+		return g.power(x)
+	})
 	for _, f := range []struct {
 		name, doc string
 		of        func(group) group
 	}{
-		{"Exp", " computes dst = e^x for x <= 0.", g.power},
 		{"Sigmoid", " computes dst = 1/(1+e^-x).", g.sigmoid},
 		{"Silu", " computes dst = x/(1+e^-x).", g.silu},
 		{"Erf", " computes the error function.", g.erf},
@@ -290,17 +302,22 @@ func (g *generator) transcendental() {
 		{"Gelu", " computes dst = x/2*erfc(-x/sqrt(2)).", g.gelu},
 	} {
 		g.function(g.name+f.name, "(dst, x []float32)", f.doc)
-		dst := g.Load(g.Param("dst").Base(), g.GP64())
-		n := g.Load(g.Param("dst").Len(), g.GP64())
-		x := g.Load(g.Param("x").Base(), g.GP64())
-		g.overTwo(n, []reg.Register{dst, x}, func(count, size int) {
-			v := g.newGroup(count)
-			for i := range v {
-				g.load(operand.Mem{Base: x, Disp: i * g.bytes()}, v[i], size)
-			}
-			for i, y := range f.of(v) {
-				g.store(y, operand.Mem{Base: dst, Disp: i * g.bytes()}, size)
-			}
-		})
+		g.ofGroups(f.of)
 	}
+}
+
+// ofGroups generates the body of a function that applies of to all of x and writes dst.
+func (g *generator) ofGroups(of func(group) group) {
+	dst := g.Load(g.Param("dst").Base(), g.GP64())
+	n := g.Load(g.Param("dst").Len(), g.GP64())
+	x := g.Load(g.Param("x").Base(), g.GP64())
+	g.overTwo(n, []reg.Register{dst, x}, func(count, size int) {
+		v := g.newGroup(count)
+		for i := range v {
+			g.load(operand.Mem{Base: x, Disp: i * g.bytes()}, v[i], size)
+		}
+		for i, y := range of(v) {
+			g.store(y, operand.Mem{Base: dst, Disp: i * g.bytes()}, size)
+		}
+	})
 }
