@@ -151,19 +151,25 @@ func (t *Table) PackB(dst, b []float32, ld, k, cols int) {
 // packColumns writes k rows of width elements: element (i,j) is b[i*row+j*col] for the first cols columns, and zero for
 // the others.
 func (t *Table) packColumns(dst []float32, width int, b []float32, row, col, k, cols int) {
-	if row == 1 {
-		var from [MaxNR]int
-		for j := range width {
-			from[j] = j * col
-			if j >= cols {
-				from[j] = -1
-			}
-		}
-		t.Interleave(dst, width, b, from[:width], k)
-		return
-	}
 	if cols < width {
 		clear(dst[:k*width])
+	}
+	if row == 1 && cols > 0 && k > 0 {
+		_, _ = dst[k*width-1], b[(cols-1)*col+k-1]
+		j := 0
+		for ; j+4 <= cols; j += 4 {
+			t.interleave4(&dst[j], width, &b[j*col], &b[(j+1)*col], &b[(j+2)*col], &b[(j+3)*col], k)
+		}
+		if j+2 <= cols {
+			t.interleave2(&dst[j], width, &b[j*col], &b[(j+1)*col], k)
+			j += 2
+		}
+		if j < cols {
+			for i, v := range b[j*col:][:k] {
+				dst[i*width+j] = v
+			}
+		}
+		return
 	}
 	if col == 1 {
 		t.CopyRows(dst, width, b, row, k, cols)
