@@ -15,7 +15,7 @@ import (
 // Layer is a compute node of a model.
 type Layer struct {
 	Index    int    // position among the compute nodes, in graph order
-	Name     string // the node's name, or its first output's where it has none
+	Name     string // after its module where the model comes from PyTorch and says so (layer1.0.conv1), else the node's name, or its first output's where it has none
 	Op       string // the operator
 	Output   string // name of the value it computes
 	Shape    []int  // of the output; nil where it is not known
@@ -136,6 +136,7 @@ func (p *Program) layers(r inference) []Layer {
 		}
 		out = append(out, l)
 	}
+	nameLayers(out)
 	return out
 }
 
@@ -170,9 +171,9 @@ func (p *Program) weights() []int {
 	return n
 }
 
-// FindLayer selects a layer by its number, node name, the name of the value it computes, its block (a scope of node
-// names, as "layer4" in "/layer4/layer4.0/conv1/Conv": then it is the block's last node), or a prefix of node names (the
-// last node that has it). The error lists the nearest names.
+// FindLayer selects a layer by its number, its name or its node's, the name of the value it computes, its block (a scope of
+// names, as "layer4" or "layer4.0" in "/layer4/layer4.0/conv1/Conv": then it is the block's last layer), or a prefix of
+// names (the last layer that has it). The error lists the nearest names.
 func FindLayer(layers []Layer, sel string) (Layer, error) {
 	_, last, err := findLayers(layers, sel)
 	return last, err
@@ -196,8 +197,11 @@ func findLayers(layers []Layer, sel string) (first, last Layer, err error) {
 		return Layer{}, Layer{}, errors.New("no layer is named")
 	}
 	for _, match := range []func(Layer) bool{
-		func(l Layer) bool { return l.Name == sel || l.Output == sel },
-		func(l Layer) bool { return inBlock(l.Name, sel) || inBlock(l.Output, sel) },
+		func(l Layer) bool { return l.Name == sel },
+		func(l Layer) bool { return l.Node.Name == sel || l.Output == sel },
+		func(l Layer) bool {
+			return inBlock(l.Name, sel) || inBlock(modulePath(l.Name), sel) || inBlock(l.Output, sel)
+		},
 		func(l Layer) bool { return strings.Contains(l.Name, "/"+strings.Trim(sel, "/")+"/") },
 		func(l Layer) bool { return strings.HasPrefix(l.Name, sel) },
 		func(l Layer) bool { return inWeights(l.Node, sel) },
