@@ -28,6 +28,7 @@ type PhasePlan struct {
 	Trained       int      // parameters that are trained
 	Frozen        int      // parameters that are not
 	Cut           []string // values at which the frozen part ends
+	Begins        string   // the first layer of the base that is trained, "" where only the head is
 	Steps         int      // an epoch
 	Cached        bool     // the activations there are kept
 	Images        bool     // nothing is computed before the trained part: it reads the images
@@ -61,7 +62,7 @@ func (r *run) planPhase(ctx context.Context) (PhasePlan, error) {
 	phase := r.o.phases()[r.phase]
 	batches := r.batches(len(r.history))
 	p := PhasePlan{Phase: r.phase + 1, Phases: len(r.o.phases()), From: phase.From, Epochs: phase.Epochs, LR: phase.LR,
-		Layers: len(r.net.Params), Trained: r.net.Trained, Frozen: r.net.Frozen, Cut: r.net.Cut, Steps: len(batches), Cached: r.train.cache != nil,
+		Layers: len(r.net.Params), Trained: r.net.Trained, Frozen: r.net.Frozen, Cut: r.net.Cut, Begins: r.net.Begins, Steps: len(batches), Cached: r.train.cache != nil,
 		Images: slices.Equal(r.net.Cut, []string{r.net.Input}), Fitted: r.head != nil}
 	for _, w := range r.net.Params {
 		if w.Base {

@@ -1,6 +1,7 @@
 package finetune
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -17,6 +18,7 @@ type Network struct {
 	Shape  []int  // of one image
 	Logits string // the output, before any softmax or sigmoid
 	Cut    []string
+	Begins string   // name of the first layer of the base that is trained, "" where only the head is
 	Params []*Param // what is trained, in the order of the layers
 
 	Frozen  int // parameters of the base and the head that are not trained
@@ -237,12 +239,20 @@ func declaredShape(in *onnx.Value) ([]int, error) {
 	return shape, nil
 }
 
-// separateWeights gives each weight that is only another name for an initializer a tensor of its own. PyTorch's exporter
-// keeps one copy of weights that happen to have equal values, such as the scales of fresh normalisations.
+// separateWeights gives each layer weights of its own where an exporter kept one copy of equal ones. PyTorch's older exporter
+// makes them other names of one initializer; today's lets all layers read the same. That is a coincidence where all its
+// elements are the same number, as in the shifts and scales of fresh normalisations; another weight that several layers
+// read is shared on purpose, and stays so.
 func separateWeights(g *onnx.Graph) {
 	weights := map[string]*onnx.Tensor{}
 	for _, t := range g.Initializers {
 		weights[t.Name] = t
+	}
+	own := func(t *onnx.Tensor, name string) {
+		c := *t
+		c.Name = name
+		weights[name] = &c
+		g.Initializers = append(g.Initializers, &c)
 	}
 	outputs := map[string]bool{}
 	for _, v := range g.Outputs {
@@ -256,12 +266,35 @@ func separateWeights(g *onnx.Graph) {
 		if t == nil {
 			return false
 		}
-		c := *t
-		c.Name = n.Outputs[0]
-		weights[c.Name] = &c
-		g.Initializers = append(g.Initializers, &c)
+		own(t, n.Outputs[0])
 		return true
 	})
+	w := newWalker(g)
+	readers := map[string]int{}
+	for _, n := range g.Nodes {
+		params := w.params(n)
+		for i, in := range n.Inputs {
+			if !slices.Contains(params, in) {
+				continue
+			}
+			t := weights[in]
+			if readers[in]++; readers[in] == 1 || !uniform(t) {
+				continue
+			}
+			name := in
+			for k := readers[in] - 1; weights[name] != nil || w.Node[name] != nil; k++ {
+				name = fmt.Sprintf("%s_%d", in, k)
+			}
+			n.Inputs[i] = name
+			own(t, name)
+		}
+	}
+}
+
+// uniform reports whether all elements of a tensor are the same bits.
+func uniform(t *onnx.Tensor) bool {
+	size := t.Type.Bytes(1)
+	return len(t.Raw) > size && bytes.Equal(t.Raw[size:], t.Raw[:len(t.Raw)-size])
 }
 
 // ancestors keeps the nodes that value depends on, in their order.
@@ -437,6 +470,9 @@ func (n *Network) selectParams(o NetOptions, layers []backend.Layer, baseNodes i
 				return fmt.Errorf("weight %q is of type %v: only float32 can be trained", p, t.Type)
 			}
 			n.first = min(n.first, i)
+			if n.Begins == "" && layer >= 0 {
+				n.Begins = layers[layer].Name
+			}
 			n.Trained += t.Len()
 			n.trainedAt[node.Outputs[0]] += t.Len()
 			if !head[p] {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/onnxcnn/onnxcnn/finetune"
 	"github.com/onnxcnn/onnxcnn/internal/reftest"
+	"github.com/onnxcnn/onnxcnn/onnx"
 	"github.com/onnxcnn/onnxcnn/zoo"
 )
 
@@ -197,5 +198,56 @@ func TestHeadWeights(t *testing.T) {
 	n := float64(len(w))
 	if mean, sd := sum/n, math.Sqrt(squares/n); math.Abs(mean) > 0.01*bound || math.Abs(sd-bound/math.Sqrt(3)) > 0.01*bound {
 		t.Errorf("mean %v, deviation %v; want 0 and %v", mean, sd, bound/math.Sqrt(3))
+	}
+}
+
+// Equal weights that an exporter keeps once are the layers' own where all their elements are the same: today's PyTorch lets
+// all biases that are still zero read one initializer. Other weights that several layers read stay shared.
+func TestSplitSharedWeights(t *testing.T) {
+	for _, c := range []struct {
+		bias []float32
+		want []string // what is trained of the base
+		err  string
+	}{
+		{[]float32{0, 0}, []string{"w2", "b_2"}, ""}, // b_1 is taken
+		{[]float32{0.5, 0.5}, []string{"w2", "b_2"}, ""},
+		{[]float32{0, 1}, nil, `weight "b" belongs to a frozen and to a trained layer: unfreeze both or none`},
+	} {
+		conv := func(name, x, w, y string) *onnx.Node {
+			return &onnx.Node{Name: name, OpType: "Conv", Inputs: []string{x, w, "b"}, Outputs: []string{y}}
+		}
+		kernel := func(name string) *onnx.Tensor {
+			w := onnx.Of([]int{2, 2, 1, 1}, []float32{1, 2, 3, 4})
+			w.Name = name
+			return w
+		}
+		bias := onnx.Of([]int{2}, c.bias)
+		bias.Name = "b"
+		sizes := []onnx.Dim{{Size: -1}, {Size: 2}, {Size: 4}, {Size: 4}}
+		m := &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: &onnx.Graph{
+			Inputs:       []*onnx.Value{{Name: "x", Type: &onnx.Type{Elem: onnx.Float, HasShape: true, Shape: sizes}}},
+			Outputs:      []*onnx.Value{{Name: "y"}},
+			Initializers: []*onnx.Tensor{kernel("w1"), kernel("w2"), bias},
+			Nodes:        []*onnx.Node{conv("first", "x", "w1", "b_1"), conv("second", "b_1", "w2", "y")},
+		}}
+		n, err := finetune.Split(m, 2, finetune.NetOptions{UnfreezeFrom: "second", At: "second"})
+		if c.err != "" {
+			if err == nil || err.Error() != c.err {
+				t.Errorf("bias %v: %v", c.bias, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, p := range n.Params {
+			if p.Base {
+				got = append(got, p.Name)
+			}
+		}
+		if !slices.Equal(got, c.want) || !slices.Equal(m.Graph.Nodes[1].Inputs, []string{"b_1", "w2", "b"}) {
+			t.Errorf("bias %v: %q is trained, want %q; the model's node reads %q", c.bias, got, c.want, m.Graph.Nodes[1].Inputs)
+		}
 	}
 }

@@ -86,8 +86,12 @@ func (v *finetuneView) phaseBegins(p finetune.PhasePlan) {
 		advise(v.c, "fitting the head to what the frozen layers say at %s", strings.Join(p.Cut, ", "))
 		return
 	}
+	from := "the head"
+	if p.Begins != "" {
+		from = fmt.Sprintf("layer %q", p.Begins)
+	}
 	advise(v.c, "%s %s of %s parameters in %d tensors, from %s on%s",
-		what, thousands(p.Trained), thousands(p.Trained+p.Frozen), p.Layers, strings.Join(p.Cut, ", "), cached)
+		what, thousands(p.Trained), thousands(p.Trained+p.Frozen), p.Layers, from, cached)
 	switch {
 	case p.BaseLR == 0 || p.BaseLR == p.LR && p.FirstLR == p.LR:
 	case p.BaseLR == p.FirstLR:
