@@ -51,7 +51,7 @@ batches that are ready and with decoding alone; the ratio is that of the first t
    onnxcnn bench resnet50.onnx --batch 1,8 --provider native,ort --threads 2 --json
    onnxcnn bench vgg16.onnx --train --unfreeze-from 10 --input-size 150 --batch 16 --head 256,relu --pool flatten --loss bce`,
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "batch", Value: "1", Usage: "images a run: `N`, or several numbers with commas between"},
+			&cli.StringFlag{Name: "batch", Usage: "images a run: `N`, or several numbers with commas between. By default what --input or the model says, else 1"},
 			&cli.IntFlag{Name: "runs", Value: 7, Usage: "measure `N` runs after the first"},
 			inputFlag(),
 			&cli.StringFlag{Name: "provider", Value: "native", Category: sharedCategory,
@@ -92,18 +92,15 @@ func runBench(c *cli.Context) error {
 	if c.Int("runs") < 1 {
 		return usagef("--runs %d: at least one run", c.Int("runs"))
 	}
-	batches, err := parseBatches(c.String("batch"))
-	if err != nil {
-		return err
-	}
 	images := len(c.StringSlice("images")) > 0
-	if (c.Bool("train") || images) && !c.IsSet("batch") {
-		batches = []int{32}
-	}
 	if images && (c.Bool("train") || c.Bool("profile")) {
 		return usagef("--images excludes --train and --profile")
 	}
 	if err := checkTrainFlags(c); err != nil {
+		return err
+	}
+	batches, err := benchBatches(c, path) // opens the model: a bad file is told once, and before anything is started
+	if err != nil {
 		return err
 	}
 	if c.Bool("worker") {
@@ -122,13 +119,6 @@ func runBench(c *cli.Context) error {
 			return usagef("there is no provider %q in this program (providers: %s)", name, strings.Join(backend.Providers(), ", "))
 		}
 	}
-	m, err := openModel(path) // so that a bad file is told once, and before anything is started
-	if err != nil {
-		return err
-	}
-	if err := m.Close(); err != nil {
-		return err
-	}
 	var all []benchResult
 	for _, n := range batches {
 		res, err := compare(c, path, n, providers)
@@ -144,6 +134,32 @@ func runBench(c *cli.Context) error {
 		return printJSON(c, all)
 	}
 	return printBench(c.App.Writer, all)
+}
+
+// benchBatches returns the batch sizes to measure. Where --batch does not say: 32 for what reads a folder or trains, else
+// the first dimension of the first input, where --input or the model gives it, else 1.
+func benchBatches(c *cli.Context, path string) ([]int, error) {
+	m, err := openModel(path)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	switch {
+	case c.IsSet("batch"):
+		return parseBatches(c.String("batch"))
+	case c.Bool("train"), len(c.StringSlice("images")) > 0:
+		return []int{32}, nil
+	}
+	shapes, err := benchShapes(c, m, 0)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range m.Graph.RequiredInputs() {
+		if s := shapes[v.Name]; len(s) > 1 && s[0] > 0 {
+			return []int{s[0]}, nil
+		}
+	}
+	return []int{1}, nil
 }
 
 func parseBatches(s string) ([]int, error) {
@@ -378,7 +394,7 @@ func benchInference(c *cli.Context, m *onnx.Model, batch int) (*measured, error)
 }
 
 // benchShapes returns the shape of every input: what --input says, else what the model declares, with the batch in
-// front.
+// front; 0 leaves it as it is.
 func benchShapes(c *cli.Context, m *onnx.Model, batch int) (map[string][]int, error) {
 	shapes, err := inputShapes(m, c.StringSlice("input"))
 	if err != nil {
@@ -400,7 +416,7 @@ func benchShapes(c *cli.Context, m *onnx.Model, batch int) (map[string][]int, er
 			}
 			shapes[v.Name] = shape
 		}
-		if len(shapes[v.Name]) > 1 {
+		if batch > 0 && len(shapes[v.Name]) > 1 {
 			shapes[v.Name][0] = batch
 		}
 	}
