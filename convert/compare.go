@@ -24,6 +24,7 @@ type LayerDifference struct {
 	Shape      []int   `json:"shape"`
 	Difference float64 `json:"difference"` // the largest; -1 where there are none to compare
 	Largest    float64 `json:"largest"`    // number of the reference, in magnitude
+	Scale      float64 `json:"scale"`      // what it is as exact as: Largest, or more where it is what is left of larger numbers
 	Tolerance  float64 `json:"tolerance"`  // that is allowed of Difference
 	OK         bool    `json:"ok"`
 	What       string  `json:"what,omitempty"` // what keeps it from being compared, or was done for it
@@ -48,11 +49,11 @@ type CompareOptions struct {
 	Warn     func(string) // may be nil
 	// Diagnose tries what may be the cause of a difference.
 	Diagnose bool
-	// Tolerance replaces that of every operator, as a share of the largest number of a value; 0 for the operators' own.
+	// Tolerance replaces that of every operator, as a share of a value's [Scale]; 0 for the operators' own.
 	Tolerance float64
 }
 
-// tolerances are shares of the largest number of a value that its rounding may make up. Sums of products are added in
+// tolerances are shares of a value's scale that its rounding may make up. Sums of products are added in
 // another order, transformed (Winograd) or in other groups; everything after them inherits that.
 var tolerances = map[string]float64{
 	"Conv": 5e-4, "ConvTranspose": 5e-4, "Gemm": 5e-4, "MatMul": 5e-4, "Einsum": 5e-4,
@@ -62,12 +63,12 @@ var tolerances = map[string]float64{
 
 const defaultTolerance = 5e-4
 
-// sums are operators whose result may be much smaller than what they add up.
-var sums = map[string]bool{"Add": true, "Sub": true, "Sum": true, "Mean": true, "ReduceMean": true, "ReduceSum": true, "AveragePool": true, "GlobalAveragePool": true}
+// smallestHalf is the distance of the smallest numbers of float16.
+const smallestHalf = 1.0 / (1 << 24)
 
 // tolerance returns the difference that a layer's output may have. Integers and truth values have to be the same. What is made
-// of numbers in half precision is as exact as they are.
-func (o CompareOptions) tolerance(l graph.Layer, typ onnx.DataType, half bool, largest float64) float64 {
+// of numbers in half precision is as exact as they are, and no value is more exact than its type has numbers.
+func (o CompareOptions) tolerance(l graph.Layer, typ onnx.DataType, half bool, scale float64) float64 {
 	if !isFloat(typ) {
 		return 0
 	}
@@ -81,7 +82,11 @@ func (o CompareOptions) tolerance(l graph.Layer, typ onnx.DataType, half bool, l
 			share *= 20
 		}
 	}
-	return share * max(largest, 1e-6)
+	least := 0.0
+	if typ == onnx.Float16 {
+		least = 2 * smallestHalf
+	}
+	return max(share*max(scale, 1e-6), least)
 }
 
 // Compare runs a model on the reference's inputs and compares the values that the reference has, layer by layer. Where they
@@ -116,6 +121,9 @@ func Compare(ctx context.Context, m *onnx.Model, r *Reference, o CompareOptions)
 	res := &Comparison{Source: r.Source, First: -1, Unmatched: others}
 	for _, t := range c.targets {
 		res.Layers = append(res.Layers, c.compare(t, got[t.value]))
+	}
+	if err := c.rescale(ctx, res.Layers, got); err != nil {
+		return nil, err
 	}
 	c.excuse(res.Layers, got)
 	res.First = slices.IndexFunc(res.Layers, func(d LayerDifference) bool { return !d.OK })
@@ -172,33 +180,37 @@ func ReferenceBy(ctx context.Context, m *onnx.Model, inputs map[string]*onnx.Ten
 }
 
 // Deviation runs two models with the same inputs and outputs on the same numbers, and returns the largest difference of an
-// output as a share of that output's largest number in the first model.
+// output as a share of that output's [Scale] in the first model.
 func Deviation(ctx context.Context, want, got *onnx.Model, inputs map[string]*onnx.Tensor, o CompareOptions) (float64, error) {
-	run := func(m *onnx.Model) (map[string]*onnx.Tensor, error) {
-		return runModel(ctx, m, inputs, backend.Options{Provider: o.Provider, Threads: o.Threads, Warn: o.Warn})
+	var outputs []string
+	for _, v := range want.Graph.Outputs {
+		outputs = append(outputs, v.Name)
 	}
-	a, err := run(want)
-	if err != nil {
+	a := newScales(want, inputs)
+	if err := a.run(ctx, outputs, o); err != nil {
 		return 0, err
 	}
-	b, err := run(got)
+	b, err := runModel(ctx, got, inputs, backend.Options{Provider: o.Provider, Threads: o.Threads, Warn: o.Warn})
 	if err != nil {
 		return 0, err
 	}
 	worst := 0.0
-	for _, v := range want.Graph.Outputs {
-		x, y := a[v.Name], b[v.Name]
+	for _, name := range outputs {
+		x, y := a.values[name], b[name]
 		if y == nil || !slices.Equal(x.Shape, y.Shape) {
-			return 0, fmt.Errorf("output %q is missing, or of another shape than %v", v.Name, x.Shape)
+			return 0, fmt.Errorf("output %q is missing, or of another shape than %v", name, x.Shape)
 		}
 		w, err := numbersOf(x)
 		g, err2 := numbersOf(y)
 		if err := errors.Join(err, err2); err != nil {
 			return 0, err
 		}
-		d, largest := distance(g, w)
-		if d > 0 {
-			worst = max(worst, d/max(largest, 1e-6))
+		if d, _ := distance(g, w); d > 0 {
+			scale, err := a.of(ctx, name, o)
+			if err != nil {
+				return 0, err
+			}
+			worst = max(worst, d/max(scale, 1e-6))
 		}
 	}
 	return worst, nil
@@ -221,7 +233,40 @@ type comparer struct {
 	layers  []graph.Layer
 	half    bool // the model has weights in half precision
 	targets []target
-	largest map[string]float64 // numbers of the reference, by value
+	scales  map[string]float64 // of values that do not agree by their largest numbers
+}
+
+// rescale compares values that do not agree by their largest numbers by their scales. (These cost another run.)
+func (c *comparer) rescale(ctx context.Context, layers []LayerDifference, got map[string]*onnx.Tensor) error {
+	var names []string
+	for _, d := range layers {
+		if !d.OK && d.Difference > 0 && d.Difference < math.MaxFloat64 {
+			names = append(names, d.Value)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	s := newScales(c.m, c.r.Inputs)
+	if err := s.run(ctx, names, c.o); err != nil {
+		return err
+	}
+	c.scales = map[string]float64{}
+	for i, d := range layers {
+		if !slices.Contains(names, d.Value) {
+			continue
+		}
+		scale, err := s.of(ctx, d.Value, c.o)
+		if err != nil {
+			return err
+		}
+		c.scales[d.Value] = scale
+		layers[i] = c.compare(c.targets[i], got[d.Value])
+		if layers[i].OK && layers[i].What == "" {
+			layers[i].What = fmt.Sprintf("it is what is left of numbers up to %.3g", scale)
+		}
+	}
+	return nil
 }
 
 // excuse accepts a value of which the reference holds what an activation that works in place has made of it: the array is
@@ -286,18 +331,8 @@ func (c *comparer) compare(t target, got *onnx.Tensor) LayerDifference {
 		return d
 	}
 	d.Difference, d.Largest = distance(a, b)
-	scale := d.Largest
-	if c.largest == nil {
-		c.largest = map[string]float64{}
-	}
-	c.largest[t.value] = d.Largest
-	// A sum of numbers that cancel out is as exact as they are, not as itself.
-	if n := t.layer.Node; n != nil && sums[n.OpType] {
-		for _, in := range n.Inputs {
-			scale = max(scale, c.largest[in])
-		}
-	}
-	d.Tolerance = c.o.tolerance(t.layer, got.Type, c.half, scale)
+	d.Scale = max(d.Largest, c.scales[t.value])
+	d.Tolerance = c.o.tolerance(t.layer, got.Type, c.half, d.Scale)
 	d.OK = d.Difference <= d.Tolerance
 	return d
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -215,19 +216,100 @@ func TestCompareInPlace(t *testing.T) {
 	}
 }
 
-// A mean of numbers that cancel out is held against these.
+// What is left of numbers that cancel out is held against these, whether the reference has them or not; half precision has
+// a smallest number.
 func TestCompareCancellation(t *testing.T) {
-	m := newNet(13).x(1, 4).node("a = Neg(x)").node("y = ReduceMean(a)", op.Attr("axes", []int{1})).out("a", "y")
-	in := map[string]*onnx.Tensor{"x": onnx.Of([]int{1, 4}, []float32{1000, -1000, 5, -5})}
-	r := referenceOf(t, m, in, "a", "y")
-	r.Values[1] = onnx.Of([]int{1, 1}, []float32{1e-4})
-	r.Values[1].Name = "y"
-	if got, err := Compare(context.Background(), m, r, CompareOptions{}); err != nil || !got.OK() {
-		t.Errorf("%+v, %v", got, err)
+	ones := func(n int) []float32 {
+		v := make([]float32, n)
+		for i := range v {
+			v[i] = float32(1 - i%2*2)
+		}
+		return v
 	}
-	r.Values = r.Values[1:]
-	if got, err := Compare(context.Background(), m, r, CompareOptions{}); err != nil || got.OK() {
-		t.Errorf("nothing says how large the numbers are: %+v, %v", got, err)
+	wide := onnx.Of([]int{1, 64}, slices.Repeat([]float32{2}, 64))
+	maps := onnx.Of([]int{1, 4, 4, 4}, slices.Repeat([]float32{2}, 64))
+	vector := func(v ...float32) *onnx.Tensor { return onnx.Of([]int{len(v)}, v) }
+	head := func() *net { return newNet(13).x(1, 64).add("w", onnx.Of([]int{64, 1}, ones(64))) }
+	half := func(n *net) *net {
+		for _, t := range n.m.Graph.Initializers {
+			h, err := op.CastTensor(t, onnx.Float16)
+			if err != nil {
+				panic(err)
+			}
+			h.Name = t.Name
+			*t = *h
+		}
+		n.m.Graph.Inputs[0].Type.Elem = onnx.Float16
+		return n
+	}
+	for _, c := range []struct {
+		name  string
+		m     *net
+		x     *onnx.Tensor
+		by    float32 // off the reference
+		scale float64 // that y has
+		want  bool
+	}{
+		{"a mean", newNet(13).x(1, 4).node("a = Neg(x)").node("y = ReduceMean(a)", op.Attr("axes", []int{1})), onnx.Of([]int{1, 4}, []float32{1000, -1000, 5, -5}), 1e-4, 1000, true},
+		{"too far from it", newNet(13).x(1, 4).node("a = Neg(x)").node("y = ReduceMean(a)", op.Attr("axes", []int{1})), onnx.Of([]int{1, 4}, []float32{1000, -1000, 5, -5}), 1, 1000, false},
+		// 64 products of 2 and 1 or -1: the root of the sum of their squares is 16.
+		{"MatMul", head().node("y = MatMul(x, w)"), wide, 16 * 4e-4, 16, true},
+		{"too far from MatMul", head().node("y = MatMul(x, w)"), wide, 16 * 6e-4, 16, false},
+		{"Einsum", head().node("y = Einsum(x, w)", op.Attr("equation", "ij,jk->ik")), wide, 16 * 4e-4, 16, true},
+		{"the same matrix twice", newNet(13).x(1, 64).node("t = Transpose(x)", op.Attr("perm", []int{1, 0})).node("y = MatMul(x, t)"), wide, 1e-3, 256, true},
+		{"Gemm with its factor", head().node("y = Gemm(x, w)", op.Attr("alpha", float32(0.5))), wide, 8 * 4e-4, 8, true},
+		{"too far from Gemm", head().node("y = Gemm(x, w)", op.Attr("alpha", float32(0.5))), wide, 8 * 6e-4, 8, false},
+		{"the added number", newNet(13).x(1, 1).add("w", onnx.Of([]int{1, 1}, []float32{-200})).add("b", vector(400)).node("y = Gemm(x, w, b)"), onnx.Of([]int{1, 1}, []float32{2}), 0.1, 400, true},
+		{"the added number with its factor", newNet(13).x(1, 64).add("w", onnx.Of([]int{64, 1}, ones(64))).add("b", vector(0.001)).node("y = Gemm(x, w, b)", op.Attr("beta", float32(20))), wide, 16 * 4e-4, 16, true},
+		{"Conv", newNet(13).x(1, 4, 4, 4).add("w", onnx.Of([]int{1, 4, 4, 4}, ones(64))).node("y = Conv(x, w)"), maps, 16 * 4e-4, 16, true},
+		{"too far from Conv", newNet(13).x(1, 4, 4, 4).add("w", onnx.Of([]int{1, 4, 4, 4}, ones(64))).node("y = Conv(x, w)"), maps, 16 * 6e-4, 16, false},
+		{"what moves it", head().node("a = MatMul(x, w)").node("f = Flatten(a)").node("y = Relu(f)"), wide, 16 * 4e-4, 16, true},
+		{"a sum of them", head().add("b", vector(30)).node("a = MatMul(x, w)").node("s = Add(a, b)").node("y = Sub(s, b)"), wide, 30 * 4e-4, 30, true},
+		{"what shrinks it", head().add("k", vector(0.001)).node("a = MatMul(x, w)").node("y = Mul(a, k)"), wide, 1e-6, 0, false},
+		{"large numbers", newNet(13).x(1, 64).add("w", onnx.Of([]int{64, 1}, ones(64))).node("y = MatMul(x, w)"), onnx.Of([]int{1, 64}, slices.Repeat([]float32{1e30}, 64)), 3e27, 8e30, true},
+		{"all zeros", newNet(13).x(1, 64).add("w", onnx.New(onnx.Float, 64, 1)).node("y = MatMul(x, w)"), wide, 1e-6, 0, false},
+		{"half precision", half(head().node("y = MatMul(x, w)")), wide, 16 * 8e-3, 16, true},
+		{"too far from half precision", half(head().node("y = MatMul(x, w)")), wide, 16 * 1.2e-2, 16, false},
+		{"the smallest numbers of half precision", half(newNet(13).x(1, 1).add("w", vector(0)).node("y = Mul(x, w)")), onnx.Of([]int{1, 1}, []float32{2}), 2.0 / (1 << 24), 0, true},
+		{"more than these", half(newNet(13).x(1, 1).add("w", vector(0)).node("y = Mul(x, w)")), onnx.Of([]int{1, 1}, []float32{2}), 3.0 / (1 << 24), 0, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := c.m.out("y")
+			x, err := op.CastTensor(c.x, m.Graph.Inputs[0].Type.Elem)
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := map[string]*onnx.Tensor{"x": x}
+			r := referenceOf(t, m, in, "y")
+			v, err := op.CastTensor(r.Values[0], onnx.Float)
+			if err != nil {
+				t.Fatal(err)
+			}
+			off := onnx.Of(v.Shape, slices.Clone(v.Float32s()))
+			off.Name, off.Float32s()[0] = "y", off.Float32s()[0]+c.by
+			r.Values[0] = off
+			got, err := Compare(context.Background(), m, r, CompareOptions{})
+			if err != nil || got.OK() != c.want {
+				t.Errorf("%+v, %v", got, err)
+			}
+			scale, err := Scale(context.Background(), m, "y", in, CompareOptions{})
+			if err != nil || math.Abs(scale-c.scale) > 1e-3*c.scale {
+				t.Errorf("the scale is %v, want %v (%v)", scale, c.scale, err)
+			}
+		})
+	}
+}
+
+// Two models whose outputs cancel out differ by a share of what they are made of.
+func TestDeviationOfCancelledOutput(t *testing.T) {
+	of := func(first float32) *onnx.Model {
+		w := onnx.Of([]int{4, 1}, []float32{first, -1, 1, -1})
+		return newNet(13).x(1, 4).add("w", w).node("y = MatMul(x, w)").out("y")
+	}
+	in := map[string]*onnx.Tensor{"x": onnx.Of([]int{1, 4}, []float32{100, 100, 100, 100})}
+	d, err := Deviation(context.Background(), of(1), of(1.001), in, CompareOptions{})
+	if want := 0.1 / 200; err != nil || math.Abs(d-want) > 1e-6 {
+		t.Errorf("%v, want %v (%v)", d, want, err)
 	}
 }
 

@@ -21,7 +21,7 @@ func (c *comparer) diagnose(ctx context.Context, first int, got map[string]*onnx
 	if cause := c.activation(t, got[t.value]); cause != "" {
 		return cause, nil
 	}
-	at := &comparer{m: c.m, r: c.r, o: c.o, layers: c.layers, half: c.half, targets: c.targets[first : first+1]}
+	at := &comparer{m: c.m, r: c.r, o: c.o, layers: c.layers, half: c.half, targets: c.targets[first : first+1], scales: c.scales}
 	trials := 0
 	try := func(m *onnx.Model, inputs map[string]*onnx.Tensor) (bool, error) {
 		if trials++; trials > maxTrials {
@@ -56,7 +56,7 @@ func (c *comparer) diagnose(ctx context.Context, first int, got map[string]*onnx
 // precision reports whether a difference is as small as that of numbers in half precision, which all the weights are.
 func (c *comparer) precision(d LayerDifference) string {
 	for _, h := range halves {
-		if d.Difference >= 0 && d.Difference <= h.share*d.Largest && c.roundedTo(h.typ) {
+		if d.Difference >= 0 && d.Difference <= h.share*d.Scale && c.roundedTo(h.typ) {
 			return fmt.Sprintf("precision: the model's weights are numbers of %v, and the reference was computed with others", h.typ)
 		}
 	}

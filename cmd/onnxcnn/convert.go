@@ -351,7 +351,7 @@ func compareWithSource(c *cli.Context, before, after *onnx.Model, steps convert.
 	}
 	res.Difference = &d
 	if !(d <= tolerance) {
-		return fmt.Errorf("the result differs from the source by %.3g of the largest output, more than %g: nothing was written", d, tolerance)
+		return fmt.Errorf("the result differs from the source by %.3g of the outputs' scale, more than %g: nothing was written", d, tolerance)
 	}
 	return nil
 }
@@ -454,7 +454,7 @@ func printConversion(c *cli.Context, r conversion) error {
 		printComparison(c, r.Comparison, false)
 	}
 	if r.Difference != nil {
-		fmt.Fprintf(w, "verified: differs from the source by at most %.2g of the largest output\n", *r.Difference)
+		fmt.Fprintf(w, "verified: differs from the source by at most %.2g of the outputs' scale\n", *r.Difference)
 	}
 	fmt.Fprintf(w, "%s: %s parameters, %s, opset %d, %s bytes\n", r.File, thousands(r.Parameters), count(r.Nodes, "node"), r.Opset, thousands(int(r.Bytes)))
 	return nil

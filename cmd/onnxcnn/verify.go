@@ -116,7 +116,7 @@ func toleranceOf(c *cli.Context) (float64, error) {
 
 // toleranceFlag is about how far layers may be from their reference.
 func toleranceFlag() cli.Flag {
-	return &cli.Float64Flag{Name: "tolerance", Usage: "accept differences from the reference up to this share `T` of a layer's largest number, instead of the operators' own"}
+	return &cli.Float64Flag{Name: "tolerance", Usage: "accept differences from the reference up to this share `T` of a layer's largest number (or of what it is the rest of, where larger numbers cancel out), instead of the operators' own"}
 }
 
 // providerName returns a provider's name without its options.
