@@ -1,8 +1,13 @@
 package finetune
 
 import (
+	"errors"
 	"math"
+	"path/filepath"
+	"slices"
 	"testing"
+
+	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
 // The scale of cosines is where the softmax is right as often as it says: nine of ten give ln(9).
@@ -43,9 +48,41 @@ func TestUndecided(t *testing.T) {
 		{"bce", []float32{1, -5}, []float32{2, -1}, 1},
 	} {
 		check := Check{}
-		check.compare(c.got, c.want, target{kind: c.kind, outputs: len(c.want)}, 1e-3)
+		check.compare(c.got, c.want, target{kind: c.kind, outputs: len(c.want)}, 1e-3*max(largest(c.want), 1e-3))
 		if check.Images != 1 || check.Agree != c.agree {
 			t.Errorf("%v for %v: %+v", c.got, c.want, check)
+		}
+	}
+}
+
+// Logits that are small beside what they are the sum of may differ by a share of that.
+func TestVerifyCancelledLogits(t *testing.T) {
+	w := onnx.Of([]int{64, 1}, slices.Repeat([]float32{1, -1}, 32))
+	w.Name = "w"
+	g := &onnx.Graph{Name: "head", Initializers: []*onnx.Tensor{w}, Nodes: []*onnx.Node{{OpType: "MatMul", Inputs: []string{"x", "w"}, Outputs: []string{"y"}}}}
+	for name, columns := range map[string]int{"x": 64, "y": 1} {
+		v := &onnx.Value{Name: name, Type: &onnx.Type{Elem: onnx.Float, HasShape: true, Shape: []onnx.Dim{{Size: -1, Param: "n"}, {Size: columns}}}}
+		if name == "x" {
+			g.Inputs = []*onnx.Value{v}
+		} else {
+			g.Outputs = []*onnx.Value{v}
+		}
+	}
+	file := filepath.Join(t.TempDir(), "head.onnx")
+	m := &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: g}
+	if err := m.Save(file, onnx.SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	// 64 products of 2 and 1 or -1 are 0, and the root of the sum of their squares is 16.
+	images := onnx.Of([]int{3, 64}, slices.Repeat([]float32{2}, 3*64))
+	for _, c := range []struct {
+		said float32
+		ok   bool
+	}{{0, true}, {1e-7, true}, {0.015, true}, {0.017, false}} {
+		want := &samples{images: images, single: onnx.Of([]int{1, 1}, []float32{c.said}), batch: onnx.Of([]int{3, 1}, []float32{c.said, c.said, c.said})}
+		check, err := verify(t.Context(), file, want, verifyOptions{target: target{kind: "bce", outputs: 1}, tolerance: 1e-3})
+		if (err == nil) != c.ok || err != nil && !errors.As(err, new(*MismatchError)) || check.Images != 4 || check.Difference != float64(c.said) {
+			t.Errorf("%v for 0: %+v, %v", c.said, check, err)
 		}
 	}
 }
