@@ -686,6 +686,19 @@ func TestLayerParamsOfBatchNormalization(t *testing.T) {
 	}
 }
 
+// PyTorch's exporter writes the bias that a convolution lacks, if it does not optimise, as zeros of the weight's number of
+// channels and of the input's type. That is no layer, and the shape of a weight no parameters.
+func TestLayersOfZeroBias(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 2))
+	m := build(18).in("x", onnx.Float, -1, 3, 8, 8).weight("w", random(r, 4, 3, 3, 3)).weight("zero", onnx.Of(nil, []float32{0})).
+		node("sizes = Shape(w)", intAttr("end", 1)).node("like = CastLike(zero, x)").node("bias = Expand(like, sizes)").
+		node("c = Conv(x, w, bias)").out("c")
+	layers, err := Layers(m, nil)
+	if err != nil || len(layers) != 1 || layers[0].Op != "Conv" || layers[0].Params != 4*27 {
+		t.Errorf("%+v, %v; want one layer of 108 parameters", layers, err)
+	}
+}
+
 func TestInfer(t *testing.T) {
 	m := build(17).in("x", onnx.Float, -1, 3).node("h = Cast(x)", intAttr("to", int64(onnx.Float16))).node("i = Identity(h)").
 		node("s = Shape(i)").node("n = NonZero(i)").node("y = ReduceSum(i)", intAttr("keepdims", 0)).out("y", "s", "n")

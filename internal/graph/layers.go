@@ -112,7 +112,7 @@ func (p *Program) layers(r inference) []Layer {
 			continue
 		}
 		o := r.info[s.out[0]]
-		if o.Value != nil || weights[s.out[0]] > 0 {
+		if o.Value != nil || weights[s.out[0]] >= 0 {
 			continue // shape arithmetic, or a weight in another form
 		}
 		l := Layer{Index: len(out), Name: s.node.Name, Op: s.node.OpType, Output: p.names[s.out[0]], Node: s.node, Err: r.errs[k]}
@@ -121,7 +121,7 @@ func (p *Program) layers(r inference) []Layer {
 		}
 		for i, in := range s.in {
 			if in >= 0 && !(s.node.OpType == "BatchNormalization" && i > 2) {
-				l.Params += weights[in]
+				l.Params += max(0, weights[in])
 			}
 		}
 		if !o.Dynamic {
@@ -140,31 +140,45 @@ func (p *Program) layers(r inference) []Layer {
 	return out
 }
 
-// weights counts, for each value, the elements of the floating-point or quantised constants it is made of, passing
-// through nodes that depend on constants only. Scalars are parts of formulas (the bounds of a Clip, the ratio of a Dropout)
-// and no weights.
+// weights says of each value whether it depends on constants only, and counts the elements of the floating-point or
+// quantised constants it is made of; -1 where it depends on more. Scalars are parts of formulas (the bounds of a Clip, the
+// ratio of a Dropout) and no weights, and neither are the shapes of weights. CastLike takes only the type of its second input.
 func (p *Program) weights() []int {
 	n := make([]int, len(p.names))
 	for i, c := range p.consts {
-		if c != nil && len(c.Shape) > 0 && c.Type != onnx.Int64 && c.Type != onnx.Bool && c.Type != onnx.String {
+		switch {
+		case c == nil:
+			n[i] = -1
+		case len(c.Shape) > 0 && c.Type != onnx.Int64 && c.Type != onnx.Bool && c.Type != onnx.String:
 			n[i] = c.Len()
 		}
 	}
 	for k := range p.steps {
 		s := &p.steps[k]
-		sum, constant := 0, len(s.in) > 0
-		for _, i := range s.in {
+		ins := s.in
+		if s.node.OpType == "CastLike" {
+			ins = ins[:min(1, len(ins))]
+		}
+		sum := 0
+		for _, i := range ins {
 			if i < 0 {
 				continue
 			}
-			constant = constant && (p.consts[i] != nil || n[i] > 0)
+			if n[i] < 0 {
+				sum = -1
+				break
+			}
 			sum += n[i]
 		}
-		if constant && len(s.subs) == 0 {
-			for _, o := range s.out {
-				if o >= 0 {
-					n[o] = sum
-				}
+		switch {
+		case sum < 0 || len(s.in) == 0 || len(s.subs) > 0:
+			continue
+		case s.node.OpType == "Shape" || s.node.OpType == "Size":
+			sum = 0
+		}
+		for _, o := range s.out {
+			if o >= 0 {
+				n[o] = sum
 			}
 		}
 	}

@@ -28,7 +28,8 @@ func New(g *onnx.Graph) *Graph {
 	return w
 }
 
-// Constant reports whether a value depends on no input of the network: an initializer, or computed from such.
+// Constant reports whether a value depends on no input of the network: an initializer, or computed from such. CastLike takes
+// only the type of its second input.
 func (w *Graph) Constant(value string) bool {
 	if w.Weights[value] != nil {
 		return true
@@ -44,7 +45,7 @@ func (w *Graph) Constant(value string) bool {
 	w.constants[value] = false // of a value that is computed from itself
 	known = true
 	for in := range n.Uses() {
-		if known = w.Constant(in); !known {
+		if known = w.Constant(in) || n.OpType == "CastLike" && in != n.Inputs[0]; !known {
 			break
 		}
 	}

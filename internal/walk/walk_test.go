@@ -17,6 +17,7 @@ func TestGraph(t *testing.T) {
 			node("Conv", "y", "x", "wide"), node("Cast", "wide", "half"), node("Constant", "c"), node("Mul", "scaled", "w", "c"),
 			node("Shape", "shape", "y"), node("Gather", "batch", "shape", "c"), node("Concat", "target", "batch", "c", "shape"),
 			node("Reshape", "flat", "y", "target"), node("Add", "sum", "y", "w"), node("Mul", "mixed", "shape", "y"),
+			node("CastLike", "like", "c", "y"), node("CastLike", "unlike", "y", "c"),
 			node("Add", "a", "b", "w"), node("Add", "b", "a", "w"), // each from the other
 		},
 	})
@@ -24,8 +25,8 @@ func TestGraph(t *testing.T) {
 		value            string
 		constant, shapes bool
 	}{
-		{"w", true, false}, {"wide", true, false}, {"c", true, false}, {"scaled", true, false},
-		{"x", false, false}, {"y", false, false}, {"sum", false, false}, {"flat", false, false}, {"mixed", false, false},
+		{"w", true, false}, {"wide", true, false}, {"c", true, false}, {"scaled", true, false}, {"like", true, false},
+		{"x", false, false}, {"y", false, false}, {"sum", false, false}, {"flat", false, false}, {"mixed", false, false}, {"unlike", false, false},
 		{"shape", false, true}, {"batch", false, true}, {"target", false, true},
 		{"a", false, false}, {"b", false, false}, {"", false, false}, {"unknown", false, false},
 	} {
@@ -38,7 +39,7 @@ func TestGraph(t *testing.T) {
 			}
 		}
 	}
-	if w.Node["y"].OpType != "Conv" || w.Weights["half"].Type != onnx.Float16 || len(w.Node) != 12 {
+	if w.Node["y"].OpType != "Conv" || w.Weights["half"].Type != onnx.Float16 || len(w.Node) != 14 {
 		t.Errorf("%d nodes", len(w.Node))
 	}
 }
