@@ -18,8 +18,9 @@ import (
 // there are only a bias, a softmax or sigmoid, and changes of shape or type. A 1x1 convolution also counts before the
 // global pool, if a Relu at most lies between and it has as many channels as there are classes: the number of labels
 // in the model's metadata, or 1000 or 1001, ImageNet's. A classifier of nearest neighbours (TopK, and Gather of their votes)
-// and one that compares directions (rows divided by their lengths before the Gemm) count with all of that. A network without
-// a classifier gives its first output.
+// and one that compares directions (rows divided by their lengths before the Gemm) count with all of that, as do two
+// classifiers of the same features whose sum is taken (LeViT, EfficientFormer), with a normalisation each. A network
+// without a classifier gives its first output.
 func DefaultLayer(m *onnx.Model) (string, error) {
 	g := m.Graph
 	if g == nil || len(g.Outputs) == 0 {
@@ -27,10 +28,41 @@ func DefaultLayer(m *onnx.Model) (string, error) {
 	}
 	out := g.Outputs[0].Name
 	p := newProducers(g)
-	if n := findClassifier(m, p, out); n != nil {
-		return p.unscaled(dataInput(p, n)), nil
+	if in := p.classified(m, out, true); in != "" {
+		return in, nil
 	}
 	return out, nil
+}
+
+// classified returns the features that the classifier before an output gets, "" where there is none. A sum may be of two
+// classifiers where pair says so.
+func (p producers) classified(m *onnx.Model, out string, pair bool) string {
+	n := findClassifier(m, p, out)
+	if n == nil {
+		return ""
+	}
+	if n.OpType != "Add" {
+		return p.unscaled(dataInput(p, n))
+	}
+	if !pair || len(n.Inputs) != 2 {
+		return ""
+	}
+	a, b := p.classified(m, n.Inputs[0], false), p.classified(m, n.Inputs[1], false)
+	if a != b {
+		a, b = p.unnormalised(a), p.unnormalised(b)
+	}
+	if a != b {
+		return ""
+	}
+	return a
+}
+
+// unnormalised returns what a batch normalisation makes a value of, or else the value.
+func (p producers) unnormalised(value string) string {
+	if n := p.node[value]; n != nil && n.OpType == "BatchNormalization" && len(n.Inputs) > 0 {
+		return n.Inputs[0]
+	}
+	return value
 }
 
 // unscaled returns the rows that a value has divided by their own lengths, or else the value.
@@ -121,7 +153,8 @@ func one(p producers, n *onnx.Node) bool {
 	return varying == 1
 }
 
-// findClassifier walks from an output towards the input; see DefaultLayer for where it stops.
+// findClassifier walks from an output towards the input; see DefaultLayer for where it stops. It also returns an Add of two
+// values, which may be those of two classifiers.
 func findClassifier(m *onnx.Model, p producers, out string) *onnx.Node {
 	labels := []int{1000, 1001}
 	if n := labelCount(m); n > 0 {
@@ -154,6 +187,9 @@ func findClassifier(m *onnx.Model, p producers, out string) *onnx.Node {
 			continue
 		case "Add", "Sub", "Mul", "Div":
 			if !one(p, n) {
+				if n.OpType == "Add" && !pooled {
+					return n
+				}
 				return nil
 			}
 		case "Relu":

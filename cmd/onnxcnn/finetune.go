@@ -77,7 +77,7 @@ func finetuneRun(c *cli.Context) error {
 		return err
 	}
 	if o.BN != "frozen" && !slices.ContainsFunc(m.Graph.Nodes, func(n *onnx.Node) bool { return n.OpType == "BatchNormalization" }) {
-		advise(c, "warning: --bn %s has nothing to say: this network has no batch normalisation (exporters fold it into convolutions)", o.BN)
+		advise(c, "warning: --bn %s has nothing to say: this network has no batch normalisation (exporters fold it into convolutions; PyTorch's keeps it with optimize=False)", o.BN)
 	}
 	data, err := finetuneData(c, images, o)
 	if err != nil {
