@@ -15,13 +15,13 @@ func (b *kbuilder) activation(c kconf, x kvalue, def string) kvalue {
 	v, _ := c.get("activation")
 	switch a := v.(type) {
 	case nil:
-		return b.activate(def, c, x)
+		return b.activate(def, x)
 	case string:
-		return b.activate(a, newConf(nil), x)
+		return b.activate(a, x)
 	case map[string]any:
 		class, _ := a["class_name"].(string)
 		if name, ok := a["config"].(string); ok { // a function
-			return b.activate(name, newConf(nil), x)
+			return b.activate(name, x)
 		}
 		conf, _ := a["config"].(map[string]any)
 		switch class {
@@ -43,10 +43,12 @@ var activations = map[string]struct {
 }{
 	"relu": {op: "Relu"}, "sigmoid": {op: "Sigmoid"}, "tanh": {op: "Tanh"}, "softplus": {op: "Softplus"}, "softsign": {op: "Softsign"},
 	"exponential": {op: "Exp"}, "selu": {op: "Selu"}, "elu": {op: "Elu", attrs: map[string]float64{"alpha": 1}},
-	"celu": {op: "Celu", attrs: map[string]float64{"alpha": 1}}, "leaky_relu": {op: "LeakyRelu", attrs: map[string]float64{"alpha": 0.2}},
+	"hard_shrink": {op: "Shrink", attrs: map[string]float64{"lambd": 0.5}}, "soft_shrink": {op: "Shrink", attrs: map[string]float64{"lambd": 0.5, "bias": 0.5}},
+	"sparse_sigmoid": {op: "HardSigmoid", attrs: map[string]float64{"alpha": 0.5, "beta": 0.5}},
+	"celu":           {op: "Celu", attrs: map[string]float64{"alpha": 1}}, "leaky_relu": {op: "LeakyRelu", attrs: map[string]float64{"alpha": 0.2}},
 }
 
-func (b *kbuilder) activate(name string, c kconf, x kvalue) kvalue {
+func (b *kbuilder) activate(name string, x kvalue) kvalue {
 	if a, ok := activations[name]; ok {
 		var attrs []*onnx.Attribute
 		for k, v := range a.attrs {
@@ -69,6 +71,20 @@ func (b *kbuilder) activate(name string, c kconf, x kvalue) kvalue {
 		x.name = b.node("Mul", []string{x.name, b.hardSigmoid(x.name, true)})
 	case "mish":
 		x.name = b.node("Mul", []string{x.name, b.node("Tanh", []string{b.node("Softplus", []string{x.name})})})
+	case "hard_tanh":
+		x.name = b.clip(x.name, -1, 1)
+	case "log_sigmoid":
+		x.name = b.node("Neg", []string{b.node("Softplus", []string{b.node("Neg", []string{x.name})})})
+	case "tanh_shrink":
+		x.name = b.node("Sub", []string{x.name, b.node("Tanh", []string{x.name})})
+	case "squareplus":
+		root := b.node("Sqrt", []string{b.node("Add", []string{b.node("Mul", []string{x.name, x.name}), b.scalar("four", 4)})})
+		x.name = b.node("Mul", []string{b.node("Add", []string{x.name, root}), b.scalar("half", 0.5)})
+	case "gelu_tanh":
+		cube := b.node("Mul", []string{b.node("Mul", []string{x.name, x.name}), x.name})
+		inner := b.node("Add", []string{x.name, b.node("Mul", []string{cube, b.scalar("third", 0.044715)})})
+		t := b.node("Tanh", []string{b.node("Mul", []string{inner, b.scalar("root", math.Sqrt(2/math.Pi))})})
+		x.name = b.node("Mul", []string{b.node("Mul", []string{x.name, b.scalar("half", 0.5)}), b.node("Add", []string{t, b.scalar("one", 1)})})
 	case "gelu":
 		e := b.node("Erf", []string{b.node("Mul", []string{x.name, b.scalar("half_root", math.Sqrt(0.5))})})
 		half := b.node("Mul", []string{x.name, b.scalar("half", 0.5)})
@@ -88,13 +104,16 @@ func (b *kbuilder) hardSigmoid(x string, sixth bool) string {
 	return b.node("HardSigmoid", []string{x}, kfloat("alpha", slope), kfloat("beta", 0.5))
 }
 
-// clip bounds x; NaN stands for no lower bound.
+// clip bounds x; NaN stands for no bound.
 func (b *kbuilder) clip(x string, lo, hi float64) string {
-	lower := ""
+	in := []string{x, ""}
 	if !math.IsNaN(lo) {
-		lower = b.scalar("min", lo)
+		in[1] = b.scalar("min", lo)
 	}
-	return b.node("Clip", []string{x, lower, b.scalar("max", hi)})
+	if !math.IsNaN(hi) {
+		in = append(in, b.scalar("max", hi))
+	}
+	return b.node("Clip", in)
 }
 
 // softmax normalises over an axis of Keras.

@@ -288,7 +288,9 @@ func (r *kbuild) call(l *klayer, node int) {
 	if l.sub != nil {
 		out = b.build(l.sub, b.scope, in)
 	} else {
-		out = []kvalue{b.finish(b.one(l, l.calls[node], in))}
+		if out = b.one(l, l.calls[node], in); len(out) == 1 {
+			out[0] = b.finish(out[0])
+		}
 	}
 	err := *l.conf.err // first: what follows from it says less
 	if err == nil {
@@ -308,41 +310,25 @@ func (r *kbuild) call(l *klayer, node int) {
 }
 
 // one builds a layer that is no model.
-func (b *kbuilder) one(l *klayer, call kcall, in []kvalue) kvalue {
+func (b *kbuilder) one(l *klayer, call kcall, in []kvalue) []kvalue {
 	spec := kerasLayers[l.class]
+	others := call.others()
 	switch {
-	case len(call.other) > 0:
-		slices.Sort(call.other)
-		b.fail("arguments that are no tensors are not supported: %s", strings.Join(call.other, ", "))
-	case len(call.numbers) > 0:
-		return b.withNumber(l, call.numbers, in)
+	case l.class == "TFOpLambda" || l.class == "SlicingOpLambda":
+		return b.function(l.conf, call.with(in))
+	case l.op || len(others) > 0 && kerasOps[l.class].build != nil:
+		return b.operation(l.class, l.conf, call.with(in))
+	case len(others) > 0:
+		b.fail("arguments that are no tensors are not supported: %s", strings.Join(others, ", "))
 	case len(in) == 0 || !spec.many && len(in) != 1:
 		b.fail("it is given %d inputs", len(in))
 	default:
 		if v := spec.build(b, l.conf, in); b.err == nil {
-			return v
+			return []kvalue{v}
 		}
 	}
-	return kvalue{}
+	return nil
 }
-
-// withNumber adds or multiplies by a number, which models have where their code says x + 3.
-func (b *kbuilder) withNumber(l *klayer, numbers []float64, in []kvalue) kvalue {
-	op := map[string]string{"Add": "Add", "Multiply": "Mul"}[l.class]
-	if l.class == "TFOpLambda" {
-		op = lambdas[l.conf.string("", "function")]
-	}
-	if op == "" || len(in) != 1 || len(numbers) != 1 {
-		b.fail("arguments that are no tensors are not supported: %v", numbers)
-		return kvalue{}
-	}
-	x := in[0]
-	x.name = b.node(op, []string{x.name, b.scalar("number", numbers[0])})
-	return x
-}
-
-// lambdas are the functions that Keras 2 makes layers of where code computes with tensors.
-var lambdas = map[string]string{"__operators__.add": "Add", "math.add": "Add", "math.multiply": "Mul", "__operators__.mul": "Mul"}
 
 // unsupported lists the layers that there is no builder for, and other things that are known to be wrong at once.
 func (b *kbuilder) unsupported(m *kmodel, prefix string) {
@@ -351,7 +337,13 @@ func (b *kbuilder) unsupported(m *kmodel, prefix string) {
 		case l.sub != nil:
 			b.unsupported(l.sub, join(prefix, l.name))
 		case l.class == "InputLayer":
-		case kerasLayers[l.class].build == nil:
+		case l.class == "TFOpLambda" || l.class == "SlicingOpLambda":
+			if name := l.conf.string("", "function"); functions[name].op == "" {
+				b.errs = append(b.errs, fmt.Errorf("layer %q: the function %q is not supported", join(prefix, l.name), name))
+			}
+		case l.class == "Lambda":
+			b.errs = append(b.errs, fmt.Errorf("layer %q: Lambda is not supported: the file has Python code in place of what it computes", join(prefix, l.name)))
+		case l.op && kerasOps[l.class].build == nil || !l.op && kerasLayers[l.class].build == nil:
 			b.errs = append(b.errs, fmt.Errorf("layer %q: %s is not supported", join(prefix, l.name), l.class))
 		}
 	}

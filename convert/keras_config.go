@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -30,6 +32,7 @@ type klayer struct {
 	name, class string
 	path        string // the names of the models around it and its own, with slashes between
 	group       string // its group in a file of Keras 3: layers/functional/layers/conv2d_3
+	op          bool   // it is an operation (kerasOps), no layer
 	conf        kconf
 	calls       []kcall
 	sub         *kmodel // of a model that is used as a layer
@@ -37,9 +40,9 @@ type klayer struct {
 
 // kcall is one use of a layer.
 type kcall struct {
-	in      []kref
-	numbers []float64 // arguments that are numbers: x + 3
-	other   []string  // further arguments, for the error message
+	in   []kref         // all tensors
+	args []any          // arguments without names; an argTensor stands for a tensor
+	kw   map[string]any // those with names
 }
 
 // kref names the output of a layer's call.
@@ -355,7 +358,7 @@ func kerasModel(class string, config any, path, group string, depth int, count *
 		return m, m.chain(newConf(conf))
 	}
 	for key, to := range map[string]*[]kref{"input_layers": &m.inputs, "output_layers": &m.outputs} {
-		refs, err := topRefs(conf[key])
+		refs, err := topRefs(conf[key], 0)
 		if err != nil || len(refs) == 0 {
 			return nil, fmt.Errorf("%s: %s names no layers", key, short(conf[key]))
 		}
@@ -370,6 +373,8 @@ func kerasLayer(desc map[string]any, path, group string, depth int, count *int, 
 	l.class, _ = desc["class_name"].(string)
 	// A registered class of a package: "keras.layers>Conv2D".
 	l.class = l.class[strings.LastIndex(l.class, ">")+1:]
+	module, _ := desc["module"].(string)
+	l.op = strings.HasPrefix(module, "keras.src.ops.") || strings.HasPrefix(module, "keras.ops") || kerasLayers[l.class].build == nil && kerasOps[l.class].build != nil
 	conf, _ := desc["config"].(map[string]any)
 	l.conf = newConf(conf)
 	for _, m := range []map[string]any{desc, conf} {
@@ -462,23 +467,33 @@ func (m *kmodel) chain(conf kconf) error {
 	return nil
 }
 
-// topRefs reads input_layers and output_layers: a list of [layer, node, tensor], or a single one of them; Keras 3 may have
-// dictionaries of them.
-func topRefs(v any) ([]kref, error) {
+// topRefs reads input_layers and output_layers: a [layer, node, tensor], or lists and dictionaries of them, which Keras goes
+// through in the order of their keys.
+func topRefs(v any, depth int) ([]kref, error) {
 	if r, ok := parseRef(v); ok {
 		return []kref{r}, nil
 	}
-	l, ok := v.([]any)
-	if !ok {
-		return nil, errors.New("no list")
+	var list []any
+	switch x := v.(type) {
+	case []any:
+		list = x
+	case map[string]any:
+		for _, k := range slices.Sorted(maps.Keys(x)) {
+			list = append(list, x[k])
+		}
+	default:
+		return nil, fmt.Errorf("%s", short(v))
+	}
+	if depth > 4 {
+		return nil, errors.New("lists lie too deep in each other")
 	}
 	var refs []kref
-	for _, x := range l {
-		r, ok := parseRef(x)
-		if !ok {
-			return nil, fmt.Errorf("%s", short(x))
+	for _, x := range list {
+		more, err := topRefs(x, depth+1)
+		if err != nil {
+			return nil, err
 		}
-		refs = append(refs, r)
+		refs = append(refs, more...)
 	}
 	return refs, nil
 }
@@ -495,72 +510,32 @@ func parseRef(v any) (kref, bool) {
 	return kref{name, node, tensor}, isName && isNode && isTensor && node >= 0 && tensor >= 0
 }
 
+// isConstant reports whether a number stands where a tensor would.
+func isConstant(v any) bool {
+	l, ok := v.([]any)
+	return ok && len(l) > 2 && l[0] == "_CONSTANT_VALUE"
+}
+
 // parseCall reads a call of a layer: a list of references (Keras 1 and 2), or the arguments as Keras 3 describes them.
 func parseCall(v any) (kcall, error) {
 	var c kcall
 	if m, ok := v.(map[string]any); ok {
-		c.collect(m["args"], 0)
-		if kw, ok := m["kwargs"].(map[string]any); ok {
-			for k, x := range kw {
-				if x != nil && k != "training" && k != "mask" {
-					c.other = append(c.other, k)
-				}
-			}
-		}
+		c.keras3Args(m["args"], m["kwargs"])
 		return c, nil
 	}
-	if r, ok := parseRef(v); ok { // a single reference without a list around it
-		c.in = []kref{r}
-		return c, nil
+	if _, ok := parseRef(v); ok || isConstant(v) { // a single reference without a list around it
+		return c, c.keras2Args(v)
 	}
 	l, ok := v.([]any)
 	if !ok {
 		return c, fmt.Errorf("%s is no call", short(v))
 	}
 	for _, x := range l {
-		r, ok := parseRef(x)
-		if !ok {
-			return c, fmt.Errorf("%s names no output of a layer", short(x))
-		}
-		c.in = append(c.in, r)
-		if args := x.([]any); len(args) > 3 {
-			if kw, ok := args[3].(map[string]any); ok {
-				for k, x := range kw {
-					if f, ok := x.(float64); ok && k == "y" {
-						c.numbers = append(c.numbers, f)
-					} else if x != nil && k != "training" && k != "mask" && k != "name" {
-						c.other = append(c.other, k)
-					}
-				}
-			}
+		if err := c.keras2Args(x); err != nil {
+			return c, err
 		}
 	}
 	return c, nil
-}
-
-// collect finds the tensors in arguments as Keras 3 describes them.
-func (c *kcall) collect(v any, depth int) {
-	switch x := v.(type) {
-	case []any:
-		if depth < 4 {
-			for _, in := range x {
-				c.collect(in, depth+1)
-			}
-		}
-	case map[string]any:
-		if conf, ok := x["config"].(map[string]any); ok && x["class_name"] == "__keras_tensor__" {
-			if r, ok := parseRef(conf["keras_history"]); ok {
-				c.in = append(c.in, r)
-				return
-			}
-		}
-		c.other = append(c.other, short(v))
-	case float64:
-		c.numbers = append(c.numbers, x)
-	case nil:
-	default:
-		c.other = append(c.other, short(v))
-	}
 }
 
 // renumber makes the references to calls of a model count from 0: Keras has a call of its own before the first one, but not

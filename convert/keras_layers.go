@@ -42,22 +42,24 @@ func init() {
 		"GlobalMaxPooling2D":     one(func(b *kbuilder, c kconf, x kvalue) kvalue { return b.globalPool("GlobalMaxPool", c, x) }),
 		"ZeroPadding2D":          one((*kbuilder).zeroPadding), "Cropping2D": one((*kbuilder).cropping), "UpSampling2D": one((*kbuilder).upSampling),
 		"Add": merge("Add"), "Multiply": merge("Mul"), "Average": merge("Mean"), "Maximum": merge("Max"), "Minimum": merge("Min"),
-		"Subtract": merge("Sub"),
-		"TFOpLambda": {many: true, build: func(b *kbuilder, c kconf, in []kvalue) kvalue {
-			op := lambdas[c.string("", "function")]
-			if op == "" {
-				b.fail("the function %s is not supported", short(c.m["function"]))
-				return kvalue{}
-			}
-			return b.elementwise(op, in)
-		}},
-		"Concatenate": {many: true, build: (*kbuilder).concatenate},
-		"Merge":       {many: true, build: (*kbuilder).merge},
-		"Flatten":     one((*kbuilder).flatten), "Reshape": one((*kbuilder).reshape), "Permute": one((*kbuilder).permute),
+		"Subtract":           merge("Sub"),
+		"Concatenate":        {many: true, build: (*kbuilder).concatenate},
+		"Merge":              {many: true, build: (*kbuilder).merge},
+		"GroupNormalization": one((*kbuilder).groupNorm), "RMSNormalization": one((*kbuilder).rmsNorm),
+		"UnitNormalization":        one(func(b *kbuilder, c kconf, x kvalue) kvalue { return b.unitNorm(c, x, 1e-12) }),
+		"AdaptiveAveragePooling2D": one(func(b *kbuilder, c kconf, x kvalue) kvalue { return b.adaptivePool("AveragePool", c, x) }),
+		"AdaptiveMaxPooling2D":     one(func(b *kbuilder, c kconf, x kvalue) kvalue { return b.adaptivePool("MaxPool", c, x) }),
+		"Resizing":                 one((*kbuilder).resizing), "CenterCrop": one((*kbuilder).centerCrop),
+		// Of Keras' own ConvNeXt and InceptionResNetV2.
+		"LayerScale":       one((*kbuilder).layerScale),
+		"CustomScaleLayer": {many: true, build: (*kbuilder).customScale},
+		"Flatten":          one((*kbuilder).flatten), "Reshape": one((*kbuilder).reshape), "Permute": one((*kbuilder).permute),
 	}
 	// What does nothing outside of training.
-	for _, class := range []string{"Dropout", "SpatialDropout2D", "GaussianDropout", "GaussianNoise", "AlphaDropout", "ActivityRegularization",
-		"RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast", "RandomBrightness"} {
+	for _, class := range []string{"Identity", "Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianDropout", "GaussianNoise", "AlphaDropout", "ActivityRegularization",
+		"RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast", "RandomBrightness", "RandomCrop", "RandomShear", "RandomPerspective",
+		"RandomElasticTransform", "RandomErasing", "RandomGaussianBlur", "RandomGrayscale", "RandomHue", "RandomSaturation", "RandomColorJitter", "RandomColorDegeneration",
+		"RandomPosterization", "RandomInvert", "RandomSharpness", "RandAugment", "AugMix", "MixUp", "CutMix", "RandomHeight", "RandomWidth"} {
 		kerasLayers[class] = one(func(_ *kbuilder, _ kconf, x kvalue) kvalue { return x })
 	}
 }

@@ -118,14 +118,7 @@ func (b *kbuilder) upSampling(c kconf, x kvalue) kvalue {
 	if s[0] < 1 || s[1] < 1 || s[0] > 1<<10 || s[1] > 1<<10 {
 		b.fail("size: %v", s)
 	}
-	attrs := []*onnx.Attribute{ktext("mode", "nearest"), ktext("coordinate_transformation_mode", "asymmetric"), ktext("nearest_mode", "floor")}
-	switch mode := c.string("nearest", "interpolation"); mode {
-	case "nearest":
-	case "bilinear":
-		attrs = []*onnx.Attribute{ktext("mode", "linear"), ktext("coordinate_transformation_mode", "half_pixel")}
-	default:
-		b.fail("interpolation %q is not supported", mode)
-	}
+	attrs := b.interpolation(c, "nearest")
 	if b.err != nil {
 		return kvalue{}
 	}
@@ -142,7 +135,7 @@ func (b *kbuilder) upSampling(c kconf, x kvalue) kvalue {
 
 // elementwise joins values of equal rank, with NumPy's rules for sizes of 1.
 func (b *kbuilder) elementwise(op string, in []kvalue) kvalue {
-	if len(in) < 2 || op == "Sub" && len(in) != 2 {
+	if len(in) < 2 || (op == "Sub" || op == "Div" || op == "Pow") && len(in) != 2 {
 		b.fail("it is given %d inputs", len(in))
 		return kvalue{}
 	}
@@ -171,7 +164,7 @@ func (b *kbuilder) elementwise(op string, in []kvalue) kvalue {
 			}
 		}
 	}
-	if op == "Add" || op == "Mul" || op == "Sub" { // of two inputs in ONNX
+	if op != "Mean" && op != "Max" && op != "Min" { // of two inputs in ONNX
 		out.name = names[0]
 		for _, n := range names[1:] {
 			out.name = b.node(op, []string{out.name, n})

@@ -20,6 +20,7 @@ type role struct {
 var oldRoles = map[string][]string{
 	"kernel":           {"W"},
 	"bias":             {"b"},
+	"gamma":            {"variable", "Variable"}, // of LayerScale, which gives it no name
 	"moving_mean":      {"running_mean"},
 	"moving_variance":  {"running_std"}, // which is the variance all the same
 	"alpha":            {"alphas"},

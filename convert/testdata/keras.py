@@ -89,15 +89,40 @@ def pool(x, k, s, padding, average):
     return np.nanmean(w, (3, 4)) if average else np.nanmax(w, (3, 4))
 
 
-def bilinear(x, f):
-    for axis, n in ((1, f[0]), (2, f[1])):
-        size = x.shape[axis]
-        at = np.clip((np.arange(size * n) + 0.5) / n - 0.5, 0, size - 1)
-        lo = np.floor(at).astype(int)
-        hi = np.minimum(lo + 1, size - 1)
-        t = (at - lo).reshape([-1 if a == axis else 1 for a in range(4)])
-        x = np.take(x, lo, axis) * (1 - t) + np.take(x, hi, axis) * t
+def resize(x, size, mode="bilinear"):
+    """With the centres of pixels at one half; what would lie outside counts for nothing (cubic: Keys with a = -0.5)."""
+    for axis, n in ((1, size[0]), (2, size[1])):
+        have = x.shape[axis]
+        at = (np.arange(n) + 0.5) * have / n - 0.5
+        d = np.abs(at[:, None] - np.arange(have)[None])
+        if mode == "nearest":
+            m = np.eye(have)[np.floor(at + 0.5).astype(int)]
+        elif mode == "bilinear":
+            d = np.abs(np.clip(at, 0, have - 1)[:, None] - np.arange(have)[None])
+            m = np.maximum(1 - d, 0)
+        else:
+            m = np.where(d <= 1, 1.5 * d ** 3 - 2.5 * d ** 2 + 1, np.where(d < 2, -0.5 * d ** 3 + 2.5 * d ** 2 - 4 * d + 2, 0))
+            m = m / m.sum(1, keepdims=True)
+        x = np.moveaxis(np.tensordot(m, x, (1, axis)), 0, axis)
     return x
+
+
+def middle(x, h, w):
+    t, l = (x.shape[1] - h) // 2, (x.shape[2] - w) // 2
+    return x[:, t:t + h, l:l + w]
+
+
+def fit(x, c):
+    """Resizing: cropped or padded to the new proportions before, where that is asked for."""
+    h, w, th, tw = x.shape[1], x.shape[2], c["height"], c["width"]
+    if c.get("crop_to_aspect_ratio"):
+        x = middle(x, min(h, w * th // tw), min(w, h * tw // th))
+    if c.get("pad_to_aspect_ratio"):
+        y = np.full((len(x), max(h, w * th // tw), max(w, h * tw // th), x.shape[3]), float(c.get("fill_value", 0)))
+        t, l = (y.shape[1] - h) // 2, (y.shape[2] - w) // 2
+        y[:, t:t + h, l:l + w] = x
+        x = y
+    return resize(x, (th, tw), c.get("interpolation", "bilinear"))
 
 
 def softmax(x, axis=-1):
@@ -124,6 +149,9 @@ def act(name, version=2):
         "selu": lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(x)),
         "hard_sigmoid": hard6 if version == 3 else lambda x: np.clip(0.2 * x + 0.5, 0, 1),
         "swish": lambda x: x * sigmoid(x), "silu": lambda x: x * sigmoid(x), "hard_silu": lambda x: x * hard6(x),
+        "log_sigmoid": lambda x: np.log(sigmoid(x)), "hard_tanh": lambda x: np.clip(x, -1, 1), "tanh_shrink": lambda x: x - np.tanh(x),
+        "hard_shrink": lambda x: np.where(abs(x) > 0.5, x, 0), "soft_shrink": lambda x: np.sign(x) * np.maximum(abs(x) - 0.5, 0),
+        "squareplus": lambda x: (x + np.sqrt(x * x + 4)) / 2, "sparse_sigmoid": lambda x: np.clip((x + 1) / 2, 0, 1),
         "gelu": lambda x: x * (1 + erf(x / math.sqrt(2))) / 2, "mish": lambda x: x * np.tanh(softplus(x)),
         "softmax": softmax, "log_softmax": lambda x: np.log(softmax(x)), "leaky_relu": lambda x: relu(x, 0.2),
     }[name]
@@ -173,6 +201,28 @@ def evaluate(cls, c, w, xs, version):
         axis = tuple(two(c["axis"])[:1]) if isinstance(c["axis"], int) else tuple(c["axis"])
         y = (x - x.mean(axis, keepdims=True)) / np.sqrt(x.var(axis, keepdims=True) + c.get("epsilon", 1e-3))
         return y * w.get("gamma", 1) + w.get("beta", 0)
+    if cls == "GroupNormalization":
+        g = c["groups"] if c["groups"] > 0 else x.shape[-1]
+        y = x.reshape(len(x), -1, g, x.shape[-1] // g)
+        y = (y - y.mean((1, 3), keepdims=True)) / np.sqrt(y.var((1, 3), keepdims=True) + c.get("epsilon", 1e-3))
+        return y.reshape(x.shape) * w.get("gamma", 1) + w.get("beta", 0)
+    if cls == "RMSNormalization":
+        return x / np.sqrt((x * x).mean(-1, keepdims=True) + c.get("epsilon", 1e-6)) * w["scale"]
+    if cls == "UnitNormalization":
+        return x / np.sqrt((x * x).sum(c["axis"] if isinstance(c["axis"], int) else tuple(c["axis"]), keepdims=True))
+    if cls in ("AdaptiveAveragePooling2D", "AdaptiveMaxPooling2D"):
+        k = tuple(n // o for n, o in zip(x.shape[1:3], two(c["output_size"])))
+        return pool(x, k, k, "valid", cls == "AdaptiveAveragePooling2D")
+    if cls == "Resizing":
+        return fit(x, c)
+    if cls == "CenterCrop":
+        if x.shape[1] >= c["height"] and x.shape[2] >= c["width"]:
+            return middle(x, c["height"], c["width"])
+        return fit(x, dict(c, crop_to_aspect_ratio=True))
+    if cls == "LayerScale":
+        return x * w["variable"]
+    if cls == "CustomScaleLayer":
+        return x + xs[1] * c["scale"]
     if cls == "Normalization":
         m, v = w.get("mean", c.get("mean")), w.get("variance", c.get("variance"))
         std = np.maximum(np.sqrt(np.array(v)), 1e-7)
@@ -193,7 +243,7 @@ def evaluate(cls, c, w, xs, version):
         return x[:, t:x.shape[1] - b, l:x.shape[2] - r]
     if cls == "UpSampling2D":
         f = two(c["size"])
-        return bilinear(x, f) if c.get("interpolation") == "bilinear" else x.repeat(f[0], 1).repeat(f[1], 2)
+        return resize(x, (x.shape[1] * f[0], x.shape[2] * f[1]), c.get("interpolation", "nearest"))
     if cls == "Flatten":
         return x.reshape(len(x), -1)
     if cls == "Reshape":
@@ -206,7 +256,7 @@ def evaluate(cls, c, w, xs, version):
              "Maximum": lambda v: np.maximum.reduce(v), "Minimum": lambda v: np.minimum.reduce(v)}
     if cls in merge:
         return merge[cls](xs)
-    assert cls in ("Dropout", "SpatialDropout2D", "GaussianNoise", "RandomFlip"), cls
+    assert cls in ("Dropout", "SpatialDropout2D", "GaussianNoise", "RandomFlip", "RandomCrop", "Identity"), cls
     return x
 
 
@@ -232,6 +282,10 @@ def shapes(cls, c, x):
     if cls == "LayerNormalization":
         shape = (n,) if isinstance(c["axis"], int) else tuple(x.shape[a] for a in c["axis"])
         return [(v, shape) for v in (["gamma"] if c.get("scale", True) else []) + (["beta"] if c.get("center", True) else [])]
+    if cls == "GroupNormalization":
+        return [(v, (n,)) for v in (["gamma"] if c.get("scale", True) else []) + (["beta"] if c.get("center", True) else [])]
+    if cls in ("RMSNormalization", "LayerScale"):
+        return [("scale" if cls[0] == "R" else "variable", (n,))]
     if cls == "PReLU":
         return [("alpha", tuple(1 if i + 1 in (c["shared_axes"] or []) else d for i, d in enumerate(x.shape[1:])))]
     if cls == "Normalization" and "mean" not in c:
@@ -479,8 +533,6 @@ for cls in ("GlobalAveragePooling2D", "GlobalMaxPooling2D"):
     single(snake(cls) + "_keep", cls, keepdims=True)
 single("pad", "ZeroPadding2D", padding=[[0, 1], [2, 3]])
 single("crop", "Cropping2D", cropping=[[0, 1], [2, 0]])
-single("up", "UpSampling2D", size=[2, 3])
-single("up_bilinear", "UpSampling2D", size=[2, 3], interpolation="bilinear")
 single("dense", "Dense", (5,), units=3, activation="softmax")
 single("dense_map", "Dense", units=3, activation="softmax")
 single("dense_rows", "Dense", (4, 5), units=3, activation="relu")
@@ -494,6 +546,29 @@ single("layer_norm", "LayerNormalization", axis=[3])
 single("layer_norm_map", "LayerNormalization", axis=[1, 2, 3], epsilon=0.1)
 single("layer_norm_bare", "LayerNormalization", axis=-1, scale=False, center=False)
 single("layer_norm_rows", "LayerNormalization", (6,), axis=-1, center=False)
+for i, c in enumerate([dict(groups=2), dict(groups=-1, scale=False), dict(groups=1, center=False, epsilon=0.1), dict(groups=4)]):
+    single("group_norm%d" % i, "GroupNormalization", axis=-1, **c)
+single("group_norm_rows", "GroupNormalization", (6,), groups=3, axis=-1)
+single("rms_norm", "RMSNormalization", axis=-1, forms=("keras",), version=3)
+single("unit_norm", "UnitNormalization", axis=-1)
+single("unit_norm_map", "UnitNormalization", axis=[1, 2, 3])
+single("unit_norm_flat", "UnitNormalization", (2, 3, 5), axis=[2])
+single("adaptive_average", "AdaptiveAveragePooling2D", (6, 8, 3), output_size=[3, 2])
+single("adaptive_max", "AdaptiveMaxPooling2D", (6, 8, 3), output_size=2)
+for mode in ("nearest", "bilinear", "bicubic"):
+    single("resize_up_" + mode, "Resizing", height=11, width=9, interpolation=mode)
+    single("resize_down_" + mode, "Resizing", height=3, width=4, interpolation=mode)
+    single("up_" + mode, "UpSampling2D", size=[2, 3], interpolation=mode)
+single("resize_same", "Resizing", height=7, width=6)
+single("resize_crop", "Resizing", height=4, width=8, crop_to_aspect_ratio=True)
+single("resize_pad", "Resizing", height=4, width=8, pad_to_aspect_ratio=True, fill_value=2.5)
+single("center_crop", "CenterCrop", height=4, width=3)
+single("center_crop_small", "CenterCrop", height=9, width=9)
+single("layer_scale", "LayerScale", projection_dim=4)
+single("layer_scale_keras", "LayerScale", projection_dim=4, forms=("keras",), version=3)
+case("custom_scale", lambda n: n("CustomScaleLayer", n.input(3, 4, 2), n.input(3, 4, 2), name="layer", scale=0.2), ["h5"])
+single("identity", "Identity", forms=("keras",), version=3)
+single("random_crop", "RandomCrop", height=2, width=2, forms=("keras",), version=3)
 single("permute", "Permute", dims=[3, 1, 2])
 single("permute_rows", "Permute", (3, 5), dims=[2, 1])
 single("reshape_rows", "Reshape", target_shape=[-1, 4])
@@ -513,7 +588,8 @@ single("prelu", "PReLU", shared_axes=[1, 2])
 single("prelu_map", "PReLU", shared_axes=None)
 for a in ("linear relu relu6 sigmoid tanh softplus softsign exponential elu selu hard_sigmoid swish gelu mish softmax leaky_relu").split():
     single("activation_" + a, "Activation", (4, 3, 3), activation=a)
-for a in "hard_sigmoid silu hard_silu celu log_softmax".split():
+for a in ("hard_sigmoid silu hard_silu celu log_softmax log_sigmoid hard_tanh tanh_shrink hard_shrink soft_shrink squareplus "
+          "sparse_sigmoid").split():
     single("activation3_" + a, "Activation", (4, 3, 3), activation=a, forms=("keras",), version=3)
 
 
@@ -848,6 +924,120 @@ with h5py.File(os.path.join(out, "two.weights.h5"), "w") as f:
 for form in ("layers", "_layer_checkpoint_dependencies"):
     with h5py.File(os.path.join(out, form + ".weights.h5"), "w") as f:
         put_vars(f, net, "", form)
+
+# Code that computes with tensors: operations of Keras 3, layers TFOpLambda and SlicingOpLambda of Keras 2. "<m>" is a map, "<n>"
+# another, "<r>" are rows, "<f>" a map that was flattened.
+m, m2, r = (rng.standard_normal((2,) + s).astype("f4").astype("f8") for s in ((5, 6, 4), (5, 6, 4), (3,)))
+f = m.reshape(2, -1)
+slice3 = lambda *v: {"class_name": "__slice__", "config": dict(zip(("start", "stop", "step"), v))}
+array3 = lambda v: {"class_name": "__numpy__", "config": {"value": v, "dtype": "float32"}}
+every, dots = slice3(None, None, None), {"class_name": "__ellipsis__", "config": {}}
+four = [1.0, 2.0, 3.0, 4.0]
+mean = np.array([0.5, 1.0, -1.0, 2.0])
+OPS = [  # class, configuration, arguments, keywords, result
+    ("TrueDivide", {}, ["<m>", 4.0], {}, m / 4), ("TrueDivide", {}, [2.0, "<f>"], {}, 2 / f), ("Subtract", {}, [1.0, "<m>"], {}, 1 - m),
+    ("Subtract", {}, ["<m>", "<n>"], {}, m - m2), ("Add", {}, ["<m>", array3(four)], {}, m + four), ("Add", {}, ["<m>", 3], {}, m + 3),
+    ("Multiply", {}, ["<m>", array3([[[[2.0]], [[3.0]], [[4.0]], [[5.0]], [[6.0]]]])], {}, m * np.arange(2.0, 7)[None, :, None, None]),
+    ("Multiply", {}, ["<r>", array3([[1.0, 2.0, 3.0]])], {}, r * [1, 2, 3]), ("Add", {}, ["<f>", array3(list(range(120)))], {}, f + np.arange(120)),
+    ("Maximum", {}, ["<m>", 0.5], {}, np.maximum(m, 0.5)), ("Minimum", {}, ["<m>", "<n>"], {}, np.minimum(m, m2)),
+    ("Power", {}, ["<m>", 2], {}, m ** 2), ("Negative", {}, ["<m>"], {}, -m), ("Absolute", {}, ["<f>"], {}, abs(f)), ("Square", {}, ["<m>"], {}, m * m),
+    ("Exp", {}, ["<m>"], {}, np.exp(m)), ("Relu", {}, ["<m>"], {}, relu(m)), ("Relu6", {}, ["<m>"], {}, relu(m, most=6)),
+    ("LeakyRelu", {"negative_slope": 0.1}, ["<m>"], {}, relu(m, 0.1)), ("Sigmoid", {}, ["<m>"], {}, sigmoid(m)), ("Silu", {}, ["<m>"], {}, m * sigmoid(m)),
+    ("Gelu", {"approximate": False}, ["<m>"], {}, act("gelu")(m)), ("HardSilu", {}, ["<m>"], {}, act("hard_silu")(m)),
+    ("Gelu", {"approximate": True}, ["<m>"], {}, m / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (m + 0.044715 * m ** 3)))),
+    ("Elu", {"alpha": 0.5}, ["<m>"], {}, np.where(m > 0, m, 0.5 * np.expm1(m))), ("Softmax", {"axis": 1}, ["<m>"], {}, softmax(m, 1)),
+    ("Clip", {"x_min": -0.5, "x_max": 1}, ["<m>"], {}, np.clip(m, -0.5, 1)), ("Cast", {"dtype": "float32"}, ["<m>"], {}, m),
+    ("Mean", {"axis": [1, 2], "keepdims": True}, ["<m>"], {}, m.mean((1, 2), keepdims=True)), ("Mean", {"axis": [1, 2], "keepdims": False}, ["<m>"], {}, m.mean((1, 2))),
+    ("Max", {"axis": -1, "keepdims": False, "initial": None}, ["<m>"], {}, m.max(-1)), ("Sum", {"axis": 1, "keepdims": False}, ["<m>"], {}, m.sum(1)),
+    ("Min", {"axis": -1, "keepdims": True}, ["<f>"], {}, f.min(-1, keepdims=True)), ("Sum", {"axis": 3, "keepdims": True}, ["<m>"], {}, m.sum(3, keepdims=True)),
+    ("Reshape", {"newshape": [-1, 5, 24]}, ["<m>"], {}, m.reshape(2, 5, 24)), ("Reshape", {"newshape": [-1, 6, 5, 4]}, ["<f>"], {}, f.reshape(2, 6, 5, 4)),
+    ("Transpose", {"axes": [0, 3, 1, 2]}, ["<m>"], {}, m.transpose(0, 3, 1, 2)), ("ExpandDims", {"axis": 1}, ["<r>"], {}, r[:, None]),
+    ("ExpandDims", {"axis": -1}, ["<m>"], {}, m[..., None]), ("Flip", {"axis": -1}, ["<m>"], {}, m[..., ::-1]), ("Flip", {"axis": [1]}, ["<f>"], {}, f[:, ::-1]),
+    ("Pad", {"pad_width": [[0, 0], [1, 0], [2, 3], [0, 1]], "mode": "constant"}, ["<m>"], {"constant_values": 1.5},
+     np.pad(m, [(0, 0), (1, 0), (2, 3), (0, 1)], constant_values=1.5)),
+    ("Pad", {"pad_width": [[0, 0], [1, 2], [0, 0], [0, 0]], "mode": "reflect"}, ["<m>"], {}, np.pad(m, [(0, 0), (1, 2), (0, 0), (0, 0)], "reflect")),
+    ("GetItem", {}, ["<m>", [dots, slice3(None, None, -1)]], {}, m[..., ::-1]), ("GetItem", {}, ["<m>", [dots, 1]], {}, m[..., 1]),
+    ("GetItem", {}, ["<m>", [every, slice3(1, -1, None), slice3(None, None, 2)]], {}, m[:, 1:-1, ::2]), ("GetItem", {}, ["<m>", [every, -1]], {}, m[:, -1]),
+    ("GetItem", {}, ["<m>", [every, slice3(4, 0, -2), 2, slice3(None, 2, None)]], {}, m[:, 4:0:-2, 2, :2]),
+    ("GetItem", {}, ["<f>", [every, slice3(3, 9, None)]], {}, f[:, 3:9]),
+    ("Stack", {"axis": 1}, [["<r>", "<r>"]], {}, np.stack([r, r], 1)), ("Concatenate", {"axis": -1}, [["<m>", "<n>"]], {}, np.concatenate([m, m2], -1)),
+    ("Normalize", {"axis": -1, "order": 2, "epsilon": None}, ["<m>"], {}, m / np.sqrt((m * m).sum(-1, keepdims=True))),
+    ("Resize", {"size": [7, 3], "interpolation": "bilinear", "antialias": False}, ["<m>"], {}, resize(m, (7, 3))),
+]
+all2, dots2 = {"start": None, "stop": None, "step": None}, {"class_name": "__ellipsis__"}
+FUNCTIONS = [  # the function, its first argument, the others, result
+    ("math.truediv", "<m>", {"y": 127.5, "name": None}, m / 127.5), ("math.subtract", 1.0, {"y": "<m>", "name": None}, 1 - m),
+    ("math.subtract", "<m>", {"y": "<n>"}, m - m2), ("nn.bias_add", "<m>", {"bias": list(mean), "data_format": "NHWC"}, m + mean),
+    ("__operators__.add", "<f>", {"y": 3.0}, f + 3), ("__operators__.getitem", "<m>", {"slice_spec": [dots2, {"start": None, "stop": None, "step": -1}]}, m[..., ::-1]),
+    ("__operators__.getitem", "<m>", {"slice_spec": [all2, {"start": 1, "stop": 4, "step": None}, 0]}, m[:, 1:4, 0]),
+    ("math.reduce_mean", "<m>", {"axis": [1, 2]}, m.mean((1, 2))), ("nn.relu", "<m>", {"name": None}, relu(m)), ("nn.leaky_relu", "<m>", {"alpha": 0.3}, relu(m, 0.3)),
+    ("concat", ["<m>", "<n>"], {"axis": -1}, np.concatenate([m, m2], -1)), ("stack", ["<r>", "<r>"], {"axis": 1}, np.stack([r, r], 1)),
+    ("reshape", "<m>", {"shape": [-1, 120]}, f), ("compat.v1.transpose", "<m>", {"perm": [0, 3, 1, 2], "name": "transpose", "conjugate": False}, m.transpose(0, 3, 1, 2)),
+    ("image.resize", "<m>", {"size": [7, 3]}, resize(m, (7, 3))), ("math.maximum", "<m>", {"y": "<n>"}, np.maximum(m, m2)),
+    ("math.pow", "<m>", {"y": 2}, m ** 2), ("clip_by_value", "<m>", {"clip_value_min": -1, "clip_value_max": 0.5}, np.clip(m, -1, 0.5)),
+    ("cast", "<m>", {"dtype": "float32"}, m), ("expand_dims", "<r>", {"axis": 1}, r[:, None]),
+    ("pad", "<m>", {"paddings": [[0, 0], [1, 1], [0, 0], [0, 0]]}, np.pad(m, [(0, 0), (1, 1), (0, 0), (0, 0)])),
+]
+
+
+def put(v, tensor):
+    """Puts tensors for their names."""
+    if isinstance(v, str) and v[0] == "<":
+        return tensor(v[1:-1])
+    return [put(x, tensor) for x in v] if isinstance(v, list) else v
+
+
+def computing(name, style):
+    layers = [{"class_name": "InputLayer", "name": n, "config": {"name": n, "batch_input_shape": [None] + list(v.shape[1:])}, "inbound_nodes": []}
+              for n, v in (("m", m), ("n", m2), ("r", r))]
+    values = {"m": m, "n": m2, "r": r}
+    outputs = []
+
+    def three(n, i=0):
+        return {"class_name": "__keras_tensor__", "config": {"shape": [None], "keras_history": [n, 0, i]}}
+
+    def add(n, cls, config, nodes, value, tensor=0, module="keras.src.ops.numpy"):
+        layers.append({"class_name": cls, "name": n, "config": dict(config, name=n), "inbound_nodes": nodes})
+        if style == 3:
+            layers[-1]["module"] = module
+        outputs.append([n, 0, tensor])
+        arrays["%s.%s" % (name, n)] = np.asarray(value, "f4")
+
+    add("f", "Flatten", {}, [{"args": [three("m")], "kwargs": {}}] if style == 3 else [[["m", 0, 0, {}]]], f, module="keras.layers")
+    if style == 3:
+        for i, (cls, config, args, kw, value) in enumerate(OPS):
+            add("%s_%d" % (cls, i), cls, config, [{"args": put(args, three), "kwargs": put(kw, three)}], value)
+        add("parts", "Split", {"indices_or_sections": 2, "axis": -1}, [{"args": [three("m")], "kwargs": {}}], m[..., 2:], 1)
+        add("planes", "Stack", {"axis": -1}, [{"args": [[three("GetItem_%d" % i) for i, o in enumerate(OPS) if o[2][1:] == [[dots, 1]]] * 2], "kwargs": {}}],
+            np.stack([m[..., 1]] * 2, -1))
+        add("squeezed", "Squeeze", {"axis": 3}, [{"args": [three([l["name"] for l in layers if l["class_name"] == "Sum" and l["config"]["axis"] == 3][0])], "kwargs": {}}], m.sum(3))
+    else:
+        two = lambda n: [n, 0, 0]
+        for i, (function, first, kw, value) in enumerate(FUNCTIONS):
+            kw = {k: put(v, two) for k, v in kw.items()}
+            if isinstance(first, list):
+                nodes = [[two(x[1:-1]) + [kw] for x in first]]
+            else:
+                nodes = [(two(first[1:-1]) if isinstance(first, str) else ["_CONSTANT_VALUE", -1, first]) + [kw]]
+            add("tf.%s_%d" % (function, i), "SlicingOpLambda" if "getitem" in function else "TFOpLambda", {"function": function}, nodes, value)
+    config = {"class_name": "Functional", "config": {"name": name, "layers": layers, "input_layers": [[n, 0, 0] for n in "mnr"],
+                                                     "output_layers": {o[0]: o for o in outputs} if style == 3 else outputs}}
+    if style == 3:
+        outputs.sort()
+    path = os.path.join(out, name + ".h5")
+    with h5py.File(path, "w") as h:
+        h.attrs["keras_version"] = "3.15.1" if style == 3 else "2.15.0"
+        h.attrs["model_config"] = json.dumps(config)
+        h.create_group("model_weights").attrs["layer_names"] = [l["name"].encode() for l in layers]
+        for l in layers:
+            h["model_weights"].create_group(l["name"]).attrs["weight_names"] = []
+    for n, v in values.items():
+        arrays["%s.%s" % (name, n)] = np.asarray(v, "f4")
+    cases.append({"name": name, "net": name, "file": path, "in": ["%s.%s" % (name, n) for n in "mnr"], "out": ["%s.%s" % (name, o[0]) for o in outputs]})
+
+
+computing("operations", 3)
+computing("functions", 2)
 
 np.savez(os.path.join(out, "cases.npz"), **arrays)
 with open(os.path.join(out, "cases.json"), "w") as f:
