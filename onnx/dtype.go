@@ -34,6 +34,8 @@ const (
 	Float8E8M0     DataType = 24
 	Uint2          DataType = 25
 	Int2           DataType = 26
+	Float6E2M3     DataType = 27
+	Float6E3M2     DataType = 28
 )
 
 var dataTypes = [...]struct {
@@ -47,7 +49,7 @@ var dataTypes = [...]struct {
 	Complex128: {"complex128", 128}, BFloat16: {"bfloat16", 16}, Float8E4M3FN: {"float8e4m3fn", 8},
 	Float8E4M3FNUZ: {"float8e4m3fnuz", 8}, Float8E5M2: {"float8e5m2", 8}, Float8E5M2FNUZ: {"float8e5m2fnuz", 8},
 	Uint4: {"uint4", 4}, Int4: {"int4", 4}, Float4E2M1: {"float4e2m1", 4}, Float8E8M0: {"float8e8m0", 8},
-	Uint2: {"uint2", 2}, Int2: {"int2", 2},
+	Uint2: {"uint2", 2}, Int2: {"int2", 2}, Float6E2M3: {"float6e2m3", 6}, Float6E3M2: {"float6e3m2", 6},
 }
 
 // String returns the NumPy-like name of the type: "float32", "int64", "bfloat16".

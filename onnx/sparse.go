@@ -102,10 +102,11 @@ func copyElement(bits int, dst []byte, i int, src []byte, j int) {
 		copy(dst[i*size:(i+1)*size], src[j*size:])
 		return
 	}
-	per := 8 / bits
-	v := src[j/per] >> (j % per * bits) & (1<<bits - 1)
-	shift := i % per * bits
-	dst[i/per] = dst[i/per]&^((1<<bits-1)<<shift) | v<<shift
+	for k := range bits { // those of 6 bits lie across bytes
+		from, to := j*bits+k, i*bits+k
+		bit := src[from/8] >> (from % 8) & 1
+		dst[to/8] = dst[to/8]&^(1<<(to%8)) | bit<<(to%8)
+	}
 }
 
 // linear returns the places of the values in row-major order. Indices are such places, or one coordinate for every

@@ -29,6 +29,7 @@ func TestSparse(t *testing.T) {
 		{"no values", sparsePB(tensorPB("ws", Float, 0), linear(), 2), []float32{0, 0}},
 		{"strings", sparsePB(tensorPB("ws", String, 1).str(6, "a"), linear(1), 2), []string{"", "a"}},
 		{"4 bits", sparsePB(tensorPB("ws", Int4, 2).str(5, ints(0x97)), linear(1, 2), 4), []byte{0x70, 0x09}},
+		{"6 bits", sparsePB(tensorPB("ws", Float6E2M3, 2).str(5, ints(0x3f, 0x21)), linear(1, 3), 5), []byte{0xc0, 0x0f, 0x84, 0}},
 		{"2 bits", sparsePB(tensorPB("ws", Uint2, 2).str(5, ints(0b0111)), linear(1, 4), 5), []byte{0b1100, 0b01}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -262,19 +262,25 @@ var ranges = map[DataType][2]int64{
 	Int16: {math.MinInt16, math.MaxInt16}, Uint16: {0, math.MaxUint16},
 	Int32: {math.MinInt32, math.MaxInt32}, Uint32: {0, math.MaxUint32},
 	Bool: {math.MinInt32, math.MaxInt32}, Float16: {math.MinInt16, math.MaxUint16}, BFloat16: {math.MinInt16, math.MaxUint16},
+	Float6E2M3: {0, 63}, Float6E3M2: {0, 63},
 }
 
-// widen converts varints to raw data for n elements. Elements under 8 bits lie packed in bytes in both.
+// widen converts varints to raw data for n elements. Elements of 2 and 4 bits lie packed in bytes in both, those of 6 bits
+// in the raw data alone.
 func widen(packed []byte, field int, typ DataType, n int) ([]byte, error) {
 	size := (typ.Bits() + 7) / 8
+	numbers := typ.Bytes(n) / size
+	if typ.Bits() == 6 {
+		numbers = n
+	}
 	count := 0
 	for _, b := range packed {
 		if b < 0x80 {
 			count++
 		}
 	}
-	if want := typ.Bytes(n) / size; count != want {
-		return nil, fmt.Errorf("%s has %d numbers, %v with %d elements takes %d", dataFields[field].name, count, typ, n, want)
+	if count != numbers {
+		return nil, fmt.Errorf("%s has %d numbers, %v with %d elements takes %d", dataFields[field].name, count, typ, n, numbers)
 	}
 	limit, ok := ranges[typ]
 	if !ok {
@@ -308,6 +314,13 @@ func widen(packed []byte, field int, typ DataType, n int) ([]byte, error) {
 		default:
 			raw = binary.LittleEndian.AppendUint64(raw, u)
 		}
+	}
+	if typ.Bits() == 6 {
+		dense := make([]byte, typ.Bytes(n))
+		for i, v := range raw {
+			copyElement(6, dense, i, []byte{v}, 0)
+		}
+		return dense, nil
 	}
 	return raw, nil
 }

@@ -53,6 +53,9 @@ func TestTensorData(t *testing.T) {
 		{"int4", tensorPB("", Int4, 3).str(5, ints(0x21, 0x0f)), []byte{0x21, 0x0f}},
 		{"uint4 raw", tensorPB("", Uint4, 3).str(9, "\x21\x0f"), []byte{0x21, 0x0f}},
 		{"float4", tensorPB("", Float4E2M1, 2).str(5, ints(0x73)), []byte{0x73}},
+		// 1, 2, 3, 4 and 5 in six bits each.
+		{"float6", tensorPB("", Float6E2M3, 5).str(5, ints(1, 2, 3, 4, 5)), []byte{129, 48, 16, 5}},
+		{"float6 raw", tensorPB("", Float6E3M2, 5).str(9, "\x81\x30\x10\x05"), []byte{129, 48, 16, 5}},
 		{"int2", tensorPB("", Int2, 5).str(5, ints(0xe4, 1)), []byte{0xe4, 1}},
 		{"string", tensorPB("", String, 2).str(6, "a").str(6, ""), []string{"a", ""}},
 		{"strings in no place", tensorPB("", String, 0), []string(nil)},

@@ -313,6 +313,8 @@ func TestFaults(t *testing.T) {
 		{"two fields", weight(tensorPB("w", Float, 1).str(10, raw64(1)).str(4, raw32(1))), []string{"both as float_data and as double_data"}},
 		{"other field", weight(tensorPB("w", Float, 1).str(10, raw64(1))), []string{"float32 data is given as double_data, want float_data"}},
 		{"half a double", weight(tensorPB("w", Double, 1).str(10, "1234567")), []string{"7 bytes are not a whole number of 8-byte elements"}},
+		{"six bits", weight(tensorPB("w", Float6E2M3, 2).str(5, ints(63, 64))), []string{"int32_data: number 1 is 64, which float6e2m3 does not hold"}},
+		{"six bits, packed", weight(tensorPB("w", Float6E2M3, 4).str(5, ints(1, 2, 3))), []string{"int32_data has 3 numbers, float6e2m3 with 4 elements takes 4"}},
 		{"number too large", weight(tensorPB("w", Int8, 2).str(5, ints(1, 128))), []string{"int32_data: number 1 is 128, which int8 does not hold"}},
 		{"bits too large", weight(tensorPB("w", Float16, 1).str(5, ints(65536))), []string{"number 0 is 65536"}},
 		{"too few numbers", weight(tensorPB("w", Int64, 2).str(7, ints(1))), []string{"int64_data has 1 numbers, int64 with 2 elements takes 2"}},

@@ -26,6 +26,16 @@ func TestCast(t *testing.T) {
 		c.node = node("Cast", 1, 1, a)
 		return c
 	}
+	// More than a thread takes at once: the numbers of the format in turn, four of them in three bytes.
+	many, sixBits := onnx.New(onnx.Float, 9*1024+1), onnx.New(onnx.Float6E2M3, 9*1024+1)
+	for i := range many.Len() {
+		bits := uint32(i % 64)
+		many.Float32s()[i] = float32(miniFloats[onnx.Float6E2M3].decode(uint16(bits)))
+		bits <<= i % 4 * 6
+		for k := 0; k < 3 && i/4*3+k < len(sixBits.Raw); k++ {
+			sixBits.Raw[i/4*3+k] |= byte(bits >> (8 * k))
+		}
+	}
 	runCases(t, []opCase{
 		c("same", of[float32](1, 2), of[float32](1, 2)),
 		c("scalar", f32(nil, 1.5), i64(nil, 1)),
@@ -94,6 +104,16 @@ func TestCast(t *testing.T) {
 		c("float to float4", of[float32](0.25, 0.75, -6, 100, 2.5), small(onnx.Float4E2M1, 5, 0x20, 0x7f, 0x04)),
 		c("NaN to float4", of(nan), small(onnx.Float4E2M1, 1, 8)),
 		c("float4 to float", small(onnx.Float4E2M1, 4, 0x21, 0xf7), of[float32](0.5, 1, 6, -6)),
+		// What NumPy's ml_dtypes has for these, packed as onnx.proto says.
+		c("float to float6e2m3", of(0, 0.0625, 0.0626, 0.125, 0.1875, 0.3125, 1, -1.0625, 1.1, 2.25, 7.5, 7.7, 100, -inf, nan, float32(math.Copysign(0, -1))),
+			small(onnx.Float6E2M3, 16, 0x00, 0x10, 0x04, 0x82, 0x80, 0xa0, 0x49, 0xf4, 0x7d, 0xdf, 0x0f, 0x82)),
+		c("float to float6e3m2", of(0, 0.0625, 0.0626, 0.125, 0.1875, 0.3125, 1, -1.0625, 1.1, 2.25, 7.5, 7.7, 100, -inf, nan, float32(math.Copysign(0, -1))),
+			small(onnx.Float6E3M2, 16, 0x40, 0x10, 0x08, 0x43, 0xc1, 0xb0, 0x0c, 0x84, 0x61, 0xdf, 0x0f, 0x82)),
+		c("int to float6e2m3", of[int64](1, -2, 3, 99, 5), small(onnx.Float6E2M3, 5, 0x08, 0x4c, 0x7d, 0x1a)),
+		c("float6e2m3 to float", small(onnx.Float6E2M3, 5, 129, 48, 16, 0x3f), of[float32](0.125, 0.25, 0.375, 0.5, -7.5)),
+		c("float6e3m2 to half", small(onnx.Float6E3M2, 5, 129, 48, 16, 0x3f), of(onnx.Float16FromFloat32(0.0625), onnx.Float16FromFloat32(0.125),
+			onnx.Float16FromFloat32(0.1875), onnx.Float16FromFloat32(0.25), onnx.Float16FromFloat32(-28))),
+		c("float6e3m2 to float6e2m3", small(onnx.Float6E3M2, 2, 0x0c|0x1f<<6&0xff, 0x1f>>2), small(onnx.Float6E2M3, 2, 0x08|0x1f<<6&0xff, 0x1f>>2)),
 		c("many", seq([]int{1000}, 0, 999), func() *onnx.Tensor {
 			v := make([]int64, 1000)
 			for i := range v {
@@ -101,6 +121,8 @@ func TestCast(t *testing.T) {
 			}
 			return of(v...)
 		}()),
+		c("many in six bits", many, sixBits),
+		c("many from six bits", sixBits, many),
 		c("strings", texts("a", "b"), texts("a", "b")),
 		c("strings to float", texts("3.14", " 1e-5", "1E8", "+INF", "-inf", "NaN", "1e50", "0.1"), of(3.14, 1e-5, 1e8, inf, -inf, nan, inf, 0.1)),
 		c("strings to double", texts("3.14", "1e400"), of(3.14, math.Inf(1))),

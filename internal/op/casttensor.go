@@ -130,21 +130,30 @@ func isWhole(t onnx.DataType) bool {
 	return false
 }
 
-// packed returns element i of elements of that many bits, under 8, as they lie in memory.
+// packed returns element i of elements of that many bits, under 8, as they lie in memory: without gaps, from the lowest bit
+// of each byte on.
 func packed(raw []byte, i, bits int) uint8 {
-	per := 8 / bits
-	return raw[i/per] >> (i % per * bits) & (1<<bits - 1)
+	at, shift := i*bits/8, i*bits%8
+	v := uint16(raw[at]) >> shift
+	if shift+bits > 8 {
+		v |= uint16(raw[at+1]) << (8 - shift)
+	}
+	return uint8(v) & (1<<bits - 1)
 }
 
-// setPacked sets element i. Elements are set in order: the first one of a byte clears the rest of it.
+// setPacked sets element i. Elements are set in order, from one on that begins a byte: the first one in a byte clears the
+// rest of it.
 func setPacked(raw []byte, i, bits int, v uint8) {
-	per := 8 / bits
 	v &= 1<<bits - 1
-	if i%per == 0 {
-		raw[i/per] = v
+	at, shift := i*bits/8, i*bits%8
+	if shift == 0 {
+		raw[at] = v
 		return
 	}
-	raw[i/per] |= v << (i % per * bits)
+	raw[at] |= v << shift
+	if shift+bits > 8 {
+		raw[at+1] = v >> (8 - shift)
+	}
 }
 
 // readInts reads whole numbers from element lo on; Uint64 as the int64 of the same bits.
@@ -213,10 +222,10 @@ func readFloats(x *onnx.Tensor, lo int, f []float64) {
 		for i, v := range x.Raw[lo : lo+len(f)] {
 			f[i] = decodeE8M0(v)
 		}
-	case onnx.Float4E2M1:
+	case onnx.Float4E2M1, onnx.Float6E2M3, onnx.Float6E3M2:
 		m := miniFloats[x.Type]
 		for i := range f {
-			f[i] = m.decode(uint16(packed(x.Raw, lo+i, 4)))
+			f[i] = m.decode(uint16(packed(x.Raw, lo+i, m.bits)))
 		}
 	default:
 		m := miniFloats[x.Type]
@@ -337,10 +346,10 @@ func writeFloats(y *onnx.Tensor, lo int, f []float64, opt castOptions) {
 		for i, v := range f {
 			y.Raw[lo+i] = encodeE8M0(v, opt.saturate, opt.round)
 		}
-	case onnx.Float4E2M1:
+	case onnx.Float4E2M1, onnx.Float6E2M3, onnx.Float6E3M2:
 		m := miniFloats[y.Type]
 		for i, v := range f {
-			setPacked(y.Raw, lo+i, 4, uint8(m.encode(v, true)))
+			setPacked(y.Raw, lo+i, m.bits, uint8(m.encode(v, true)))
 		}
 	default:
 		m := miniFloats[y.Type]

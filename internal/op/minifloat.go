@@ -22,6 +22,8 @@ var miniFloats = map[onnx.DataType]*miniFloat{
 	onnx.Float8E4M3FNUZ: {bits: 8, man: 3, bias: 8, max: 0x7f, nan: 0x80, fnuz: true},
 	onnx.Float8E5M2:     {bits: 8, man: 2, bias: 15, max: 0x7b, nan: 0x7e, inf: 0x7c},
 	onnx.Float8E5M2FNUZ: {bits: 8, man: 2, bias: 16, max: 0x7f, nan: 0x80, fnuz: true},
+	onnx.Float6E2M3:     {bits: 6, man: 3, bias: 1, max: 0x1f},
+	onnx.Float6E3M2:     {bits: 6, man: 2, bias: 3, max: 0x1f},
 	onnx.Float4E2M1:     {bits: 4, man: 1, bias: 1, max: 0x7},
 }
 

@@ -36,6 +36,8 @@ func TestQuantizeLinear(t *testing.T) {
 		q("float8", 19, nil, small(onnx.Float8E4M3FN, 3, 0x38, 0x7e, 0xb8), of[float32](2, 1e9, -2), f32(nil, 2), &onnx.Tensor{Type: onnx.Float8E4M3FN, Raw: []byte{0}}),
 		q("float8 not saturated", 19, attrs{"saturate": 0}, small(onnx.Float8E4M3FN, 1, 0x7f), of[float32](1e9), f32(nil, 2), &onnx.Tensor{Type: onnx.Float8E4M3FN, Raw: []byte{0}}),
 		q("float4", 23, attrs{"output_dtype": int(onnx.Float4E2M1)}, small(onnx.Float4E2M1, 2, 0x72), of[float32](2, 99), f32(nil, 2)),
+		q("float6e2m3", 28, attrs{"output_dtype": int(onnx.Float6E2M3)}, small(onnx.Float6E2M3, 3, 0x08|0x1f<<6&0xff, 0x1f>>2|0x28<<4&0xff, 0x28>>4), of[float32](2, 99, -2), f32(nil, 2)),
+		q("float6e3m2 with zero point", 28, nil, small(onnx.Float6E3M2, 3, 0x10|0x1f<<6&0xff, 0x1f>>2, 0), of[float32](2, 99, -2), f32(nil, 2), &onnx.Tensor{Type: onnx.Float6E3M2, Raw: []byte{0x0c}}),
 		q("half", 19, nil, of[uint8](3), of(onnx.Float16FromFloat32(6)), onnx.Of(nil, []onnx.Float16Bits{onnx.Float16FromFloat32(2)})),
 		// bfloat16 has no number between 1024 and 1032.
 		q("precision", 23, attrs{"precision": int(onnx.BFloat16), "output_dtype": int(onnx.Uint16)}, of[uint16](1024), of[float32](1026), f32(nil, 1)),
@@ -74,6 +76,8 @@ func TestDequantizeLinear(t *testing.T) {
 		d("int4", 21, nil, of[float32](-16, 14, -2), small(onnx.Int4, 3, 0x78, 0x0f), f32(nil, 2)),
 		d("uint4 with zero point", 21, nil, of[float32](14, 12, 28), small(onnx.Uint4, 3, 0x78, 0x0f), f32(nil, 2), &onnx.Tensor{Type: onnx.Uint4, Raw: []byte{1}}),
 		d("float8", 19, nil, of(2, 896, nan), small(onnx.Float8E4M3FN, 3, 0x38, 0x7e, 0x7f), f32(nil, 2)),
+		d("float6e2m3", 28, nil, of[float32](0.25, 0.5, 0.75, 1, -15), small(onnx.Float6E2M3, 5, 129, 48, 16, 0x3f), f32(nil, 2)),
+		d("float6e3m2 with zero point", 28, nil, of[float32](-1.875, -1.75), small(onnx.Float6E3M2, 2, 129, 0), f32(nil, 2), &onnx.Tensor{Type: onnx.Float6E3M2, Raw: []byte{0x0c}}),
 		d("half", 19, nil, of(onnx.Float16FromFloat32(1.5)), of[uint8](3), half),
 		d("half to float", 23, attrs{"output_dtype": int(onnx.Float)}, of[float32](1.5), of[uint8](3), half),
 		d("float8e8m0 scale", 24, attrs{"output_dtype": int(onnx.Float)}, of[float32](6), of[uint8](3), &onnx.Tensor{Type: onnx.Float8E8M0, Raw: []byte{128}}),

@@ -11,7 +11,7 @@ func init() {
 }
 
 // quantizeLinear is y = saturate(round(x/scale) + zero point), rounding to nearest, ties to even; NaN becomes 0. The
-// float8 and float4 types round x/scale + zero point as Cast does. Scales are one for all, one for each index along an
+// float8, float6 and float4 types round x/scale + zero point as Cast does. Scales are one for all, one for each index along an
 // axis, or (opset 21) one for each block along it.
 //
 // The output's type is the zero point's, or attribute output_dtype, or uint8. The quotient is rounded to the scale's
