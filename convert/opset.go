@@ -105,6 +105,7 @@ func (o *opsetConverter) graph(e *editor) {
 		}
 	}
 	e.sweep()
+	o.types(e.g)
 	for _, n := range e.g.Nodes {
 		for s := range n.Subgraphs() {
 			o.graph(newEditor(s, e))
@@ -152,6 +153,40 @@ func (o *opsetConverter) explain(err error, v int, up bool) error {
 		return fmt.Errorf("cannot be brought to opset %d: %w", v, err)
 	}
 	return fmt.Errorf("needs opset %d: %w", v, err)
+}
+
+// typeSince are the versions with which element types came that are newer than the operators.
+var typeSince = map[onnx.DataType]int{
+	onnx.BFloat16: 13, onnx.Float8E4M3FN: 19, onnx.Float8E4M3FNUZ: 19, onnx.Float8E5M2: 19, onnx.Float8E5M2FNUZ: 19,
+	onnx.Uint4: 21, onnx.Int4: 21, onnx.Float4E2M1: 23, onnx.Float8E8M0: 24, onnx.Uint2: 25, onnx.Int2: 25,
+	onnx.Float6E2M3: 28, onnx.Float6E3M2: 28,
+}
+
+// types makes sure that the new version has the types of what a graph holds, takes and asks for.
+func (o *opsetConverter) types(g *onnx.Graph) {
+	need := func(t onnx.DataType, format string, args ...any) {
+		if since := typeSince[t]; o.to < since {
+			o.errs = append(o.errs, fmt.Errorf("%s: needs opset %d: the type %v came with it", fmt.Sprintf(format, args...), since, t))
+		}
+	}
+	for _, t := range g.Initializers {
+		need(t.Type, "initializer %q", t.Name)
+	}
+	for _, v := range g.Inputs {
+		if v.Type != nil {
+			need(v.Type.Elem, "input %q", v.Name)
+		}
+	}
+	for _, n := range g.Nodes {
+		for _, a := range n.Attrs {
+			switch {
+			case a.Tensor != nil:
+				need(a.Tensor.Type, "%v", n)
+			case a.Name == "to" || a.Name == "dtype" || a.Name == "output_dtype":
+				need(onnx.DataType(a.I), "%v", n)
+			}
+		}
+	}
 }
 
 // check makes sure that a node is right in the new version, as far as the engine knows.
