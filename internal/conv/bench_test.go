@@ -41,6 +41,10 @@ var networks = map[string][]layer{
 	"projections": { // of MobileNetV2: few outputs
 		{32, 16, 112, 1, 1, 0, 1, 1}, {144, 24, 56, 1, 1, 0, 1, 1}, {192, 32, 28, 1, 1, 0, 1, 2}, {384, 64, 14, 1, 1, 0, 1, 3}, {576, 96, 14, 1, 1, 0, 1, 2}, {960, 160, 7, 1, 1, 0, 1, 2},
 	},
+	"few": { // of MobileNetV4 and RegNet: few outputs, or few a group
+		{3, 32, 224, 3, 2, 1, 1, 1}, {32, 32, 112, 3, 2, 1, 1, 1}, {32, 96, 56, 3, 2, 1, 1, 1}, {16, 16, 56, 3, 1, 1, 1, 1},
+		{64, 64, 56, 3, 1, 1, 4, 1}, {128, 128, 28, 3, 1, 1, 8, 1}, {320, 320, 14, 3, 1, 1, 20, 1},
+	},
 	"resnext": {{128, 128, 56, 3, 1, 1, 32, 3}, {512, 512, 14, 3, 1, 1, 32, 5}},
 }
 
@@ -57,7 +61,7 @@ func (l layer) shape(n int) *Shape {
 func BenchmarkLayers(b *testing.B) {
 	threads, _ := strconv.Atoi(os.Getenv("ONNXCNN_BENCH_THREADS"))
 	pool := par.Shared(threads)
-	for _, name := range []string{"resnet50", "vgg16", "inception", "depthwise", "projections", "resnext"} {
+	for _, name := range []string{"resnet50", "vgg16", "inception", "depthwise", "projections", "few", "resnext"} {
 		for _, batch := range []int{1, 8} {
 			for _, l := range networks[name] {
 				s := l.shape(batch)
