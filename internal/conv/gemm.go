@@ -20,8 +20,7 @@ func (f *Filter) gemm(pool *par.Pool, alloc func(int) []float32, s *Shape, a *Ar
 	defer panelPlans.Put(plans)
 	src := &columns{table: f.table, geometry: geo, workers: *plans, pre: a.Pre}
 	x, plane := a.X, geo.plane
-	if spreadPays(&geo) {
-		src.spread = newSpread(&geo)
+	if src.spread = spreadFor(&geo); src.spread != nil {
 		x, plane = src.spreadInput(pool, alloc, a.X), src.spread.slice
 	}
 	out := kernel.Output{LD: geo.outPlane, Cols: geo.outPlane, Image: geo.m * geo.outPlane}
@@ -59,18 +58,20 @@ type columns struct {
 	pre *Affine // of a pointwise convolution without groups
 }
 
-const (
-	fewChannels = 8       // inputs with fewer are spread: there are too few rows a position of the kernel otherwise
-	mostSpread  = 1 << 24 // elements of a spread input, at most
-)
+// mostSpread is how many elements a spread input has at most.
+const mostSpread = 1 << 24
 
-// spreadPays decides whether to copy the input into a spread layout first. It costs one pass over the input, and saves
-// gathering elements one by one where the stride is not 1.
-func spreadPays(g *geometry) bool {
-	if g.taps == 1 || g.in[0] > 1 || g.out[0] > 1 || g.ker[0] > 1 || g.pad[0] != 0 || g.stride[2] == 1 && g.c/g.groups >= fewChannels {
-		return false
+// spreadFor returns the layout to copy the input to first, nil where that does not pay. It costs one pass over the input.
+// Packing then need not gather elements one by one where the stride is not 1, and describes a panel once, not for each
+// position of the kernel.
+func spreadFor(g *geometry) *spread {
+	if g.taps == 1 || g.in[0] > 1 || g.out[0] > 1 || g.ker[0] > 1 || g.pad[0] != 0 {
+		return nil
 	}
-	return g.n*g.c*newSpread(g).slice <= mostSpread
+	if s := newSpread(g); g.n*g.c*s.slice <= mostSpread {
+		return s
+	}
+	return nil
 }
 
 // spreadInput copies the whole input into the spread layout.
