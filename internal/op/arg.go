@@ -41,29 +41,14 @@ func (a arg) Infer(in []Info) ([]Info, error) {
 }
 
 func (a arg) Run(rt *Runtime, in, out []*onnx.Tensor) error {
-	switch in[0].Type {
-	case onnx.Float:
-		argOf[float32](rt, a, in[0], out[0])
-	case onnx.Double:
-		argOf[float64](rt, a, in[0], out[0])
-	case onnx.Int8:
-		argOf[int8](rt, a, in[0], out[0])
-	case onnx.Int16:
-		argOf[int16](rt, a, in[0], out[0])
-	case onnx.Int32:
-		argOf[int32](rt, a, in[0], out[0])
-	case onnx.Int64:
-		argOf[int64](rt, a, in[0], out[0])
-	case onnx.Uint8:
-		argOf[uint8](rt, a, in[0], out[0])
-	case onnx.Uint16:
-		argOf[uint16](rt, a, in[0], out[0])
-	case onnx.Uint32:
-		argOf[uint32](rt, a, in[0], out[0])
-	case onnx.Uint64:
-		argOf[uint64](rt, a, in[0], out[0])
-	}
+	argKernels[in[0].Type](rt, a, in[0], out[0])
 	return nil
+}
+
+var argKernels = map[onnx.DataType]func(rt *Runtime, a arg, in, out *onnx.Tensor){
+	onnx.Float: argOf[float32], onnx.Double: argOf[float64],
+	onnx.Int8: argOf[int8], onnx.Int16: argOf[int16], onnx.Int32: argOf[int32], onnx.Int64: argOf[int64],
+	onnx.Uint8: argOf[uint8], onnx.Uint16: argOf[uint16], onnx.Uint32: argOf[uint32], onnx.Uint64: argOf[uint64],
 }
 
 func argOf[T real](rt *Runtime, a arg, in, out *onnx.Tensor) {

@@ -138,29 +138,15 @@ func div[T real](y, a, b []T) {
 
 // noZero refuses integer divisors of zero.
 func noZero(b *onnx.Tensor) error {
-	zero := false
-	switch b.Type {
-	case onnx.Int8:
-		zero = hasZero[int8](b)
-	case onnx.Int16:
-		zero = hasZero[int16](b)
-	case onnx.Int32:
-		zero = hasZero[int32](b)
-	case onnx.Int64:
-		zero = hasZero[int64](b)
-	case onnx.Uint8:
-		zero = hasZero[uint8](b)
-	case onnx.Uint16:
-		zero = hasZero[uint16](b)
-	case onnx.Uint32:
-		zero = hasZero[uint32](b)
-	case onnx.Uint64:
-		zero = hasZero[uint64](b)
-	}
-	if zero {
+	if zero := zeroFinders[b.Type]; zero != nil && zero(b) {
 		return fmt.Errorf("division of integers by zero")
 	}
 	return nil
+}
+
+var zeroFinders = map[onnx.DataType]func(t *onnx.Tensor) bool{
+	onnx.Int8: hasZero[int8], onnx.Int16: hasZero[int16], onnx.Int32: hasZero[int32], onnx.Int64: hasZero[int64],
+	onnx.Uint8: hasZero[uint8], onnx.Uint16: hasZero[uint16], onnx.Uint32: hasZero[uint32], onnx.Uint64: hasZero[uint64],
 }
 
 func hasZero[T integer](t *onnx.Tensor) bool {

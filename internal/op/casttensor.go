@@ -166,22 +166,6 @@ func readInts(x *onnx.Tensor, lo int, n []int64) {
 				n[i] = 1
 			}
 		}
-	case onnx.Int8:
-		toInt64s(n, onnx.Data[int8](x)[lo:])
-	case onnx.Int16:
-		toInt64s(n, onnx.Data[int16](x)[lo:])
-	case onnx.Int32:
-		toInt64s(n, onnx.Data[int32](x)[lo:])
-	case onnx.Int64:
-		toInt64s(n, onnx.Data[int64](x)[lo:])
-	case onnx.Uint8:
-		toInt64s(n, onnx.Data[uint8](x)[lo:])
-	case onnx.Uint16:
-		toInt64s(n, onnx.Data[uint16](x)[lo:])
-	case onnx.Uint32:
-		toInt64s(n, onnx.Data[uint32](x)[lo:])
-	case onnx.Uint64:
-		toInt64s(n, onnx.Data[uint64](x)[lo:])
 	case onnx.Uint4, onnx.Uint2:
 		bits := x.Type.Bits()
 		for i := range n {
@@ -192,10 +176,18 @@ func readInts(x *onnx.Tensor, lo int, n []int64) {
 		for i := range n {
 			n[i] = int64(int8(packed(x.Raw, lo+i, bits)<<(8-bits)) >> (8 - bits))
 		}
+	default:
+		intReaders[x.Type](x, lo, n)
 	}
 }
 
-func toInt64s[T integer](n []int64, x []T) {
+var intReaders = map[onnx.DataType]func(x *onnx.Tensor, lo int, n []int64){
+	onnx.Int8: toInt64s[int8], onnx.Int16: toInt64s[int16], onnx.Int32: toInt64s[int32], onnx.Int64: toInt64s[int64],
+	onnx.Uint8: toInt64s[uint8], onnx.Uint16: toInt64s[uint16], onnx.Uint32: toInt64s[uint32], onnx.Uint64: toInt64s[uint64],
+}
+
+func toInt64s[T integer](t *onnx.Tensor, lo int, n []int64) {
+	x := onnx.Data[T](t)[lo:]
 	for i := range n {
 		n[i] = int64(x[i])
 	}
@@ -238,28 +230,16 @@ func readFloats(x *onnx.Tensor, lo int, f []float64) {
 // writeInts writes whole numbers from element lo on. Integer types keep the low bits. unsigned says that n holds the
 // bits of uint64.
 func writeInts(y *onnx.Tensor, lo int, n []int64, unsigned bool, opt castOptions) {
+	if write := intWriters[y.Type]; write != nil {
+		write(y, lo, n)
+		return
+	}
 	switch y.Type {
 	case onnx.Bool:
 		y := onnx.Data[bool](y)[lo:]
 		for i, v := range n {
 			y[i] = v != 0
 		}
-	case onnx.Int8:
-		fromInt64s(onnx.Data[int8](y)[lo:], n)
-	case onnx.Int16:
-		fromInt64s(onnx.Data[int16](y)[lo:], n)
-	case onnx.Int32:
-		fromInt64s(onnx.Data[int32](y)[lo:], n)
-	case onnx.Int64:
-		fromInt64s(onnx.Data[int64](y)[lo:], n)
-	case onnx.Uint8:
-		fromInt64s(onnx.Data[uint8](y)[lo:], n)
-	case onnx.Uint16:
-		fromInt64s(onnx.Data[uint16](y)[lo:], n)
-	case onnx.Uint32:
-		fromInt64s(onnx.Data[uint32](y)[lo:], n)
-	case onnx.Uint64:
-		fromInt64s(onnx.Data[uint64](y)[lo:], n)
 	case onnx.Int4, onnx.Uint4, onnx.Int2, onnx.Uint2:
 		for i, v := range n {
 			setPacked(y.Raw, lo+i, y.Type.Bits(), uint8(v))
@@ -287,7 +267,13 @@ func writeInts(y *onnx.Tensor, lo int, n []int64, unsigned bool, opt castOptions
 	}
 }
 
-func fromInt64s[T integer](y []T, n []int64) {
+var intWriters = map[onnx.DataType]func(y *onnx.Tensor, lo int, n []int64){
+	onnx.Int8: fromInt64s[int8], onnx.Int16: fromInt64s[int16], onnx.Int32: fromInt64s[int32], onnx.Int64: fromInt64s[int64],
+	onnx.Uint8: fromInt64s[uint8], onnx.Uint16: fromInt64s[uint16], onnx.Uint32: fromInt64s[uint32], onnx.Uint64: fromInt64s[uint64],
+}
+
+func fromInt64s[T integer](t *onnx.Tensor, lo int, n []int64) {
+	y := onnx.Data[T](t)[lo:]
 	for i, v := range n {
 		y[i] = T(v)
 	}
@@ -296,28 +282,16 @@ func fromInt64s[T integer](y []T, n []int64) {
 // writeFloats writes floating-point numbers from element lo on. Integer types cut the fraction and are bounded by
 // their range; those under 8 bits keep the low bits.
 func writeFloats(y *onnx.Tensor, lo int, f []float64, opt castOptions) {
+	if write := boundWriters[y.Type]; write != nil {
+		write(y, lo, f)
+		return
+	}
 	switch y.Type {
 	case onnx.Bool:
 		y := onnx.Data[bool](y)[lo:]
 		for i, v := range f {
 			y[i] = v != 0
 		}
-	case onnx.Int8:
-		bound(onnx.Data[int8](y)[lo:], f, math.MinInt8, math.MaxInt8)
-	case onnx.Int16:
-		bound(onnx.Data[int16](y)[lo:], f, math.MinInt16, math.MaxInt16)
-	case onnx.Int32:
-		bound(onnx.Data[int32](y)[lo:], f, math.MinInt32, math.MaxInt32)
-	case onnx.Int64:
-		bound(onnx.Data[int64](y)[lo:], f, math.MinInt64, math.MaxInt64)
-	case onnx.Uint8:
-		bound(onnx.Data[uint8](y)[lo:], f, 0, math.MaxUint8)
-	case onnx.Uint16:
-		bound(onnx.Data[uint16](y)[lo:], f, 0, math.MaxUint16)
-	case onnx.Uint32:
-		bound(onnx.Data[uint32](y)[lo:], f, 0, math.MaxUint32)
-	case onnx.Uint64:
-		bound(onnx.Data[uint64](y)[lo:], f, 0, math.MaxUint64)
 	case onnx.Int4, onnx.Uint4, onnx.Int2, onnx.Uint2:
 		bits := y.Type.Bits()
 		for i, v := range f {
@@ -359,10 +333,28 @@ func writeFloats(y *onnx.Tensor, lo int, f []float64, opt castOptions) {
 	}
 }
 
-func bound[T integer](y []T, f []float64, lo, hi T) {
+var boundWriters = map[onnx.DataType]func(y *onnx.Tensor, lo int, f []float64){
+	onnx.Int8: bound[int8], onnx.Int16: bound[int16], onnx.Int32: bound[int32], onnx.Int64: bound[int64],
+	onnx.Uint8: bound[uint8], onnx.Uint16: bound[uint16], onnx.Uint32: bound[uint32], onnx.Uint64: bound[uint64],
+}
+
+func bound[T integer](t *onnx.Tensor, at int, f []float64) {
+	y := onnx.Data[T](t)[at:]
+	lo, hi := limits[T]()
 	for i, v := range f {
 		y[i] = bounded(v, lo, hi)
 	}
+}
+
+// limits returns the least and the greatest number of a type.
+func limits[T integer]() (lo, hi T) {
+	if hi = ^lo; hi > 0 { // no sign
+		return lo, hi
+	}
+	for lo = hi; lo<<1 != 0; {
+		lo <<= 1
+	}
+	return lo, ^lo
 }
 
 // bounded cuts v's fraction and bounds it by lo and hi; NaN becomes 0.

@@ -194,38 +194,19 @@ func sizesOf(labels []int, size map[int]int) []int {
 }
 
 func (e einsum) Run(rt *Runtime, in, out []*onnx.Tensor) error {
-	switch in[0].Type {
-	case onnx.Float:
-		return runEinsum[float32](rt, e, in, out[0])
-	case onnx.Double:
-		return runEinsum[float64](rt, e, in, out[0])
-	case onnx.Int8:
-		return runEinsum[int8](rt, e, in, out[0])
-	case onnx.Int16:
-		return runEinsum[int16](rt, e, in, out[0])
-	case onnx.Int32:
-		return runEinsum[int32](rt, e, in, out[0])
-	case onnx.Int64:
-		return runEinsum[int64](rt, e, in, out[0])
-	case onnx.Uint8:
-		return runEinsum[uint8](rt, e, in, out[0])
-	case onnx.Uint16:
-		return runEinsum[uint16](rt, e, in, out[0])
-	case onnx.Uint32:
-		return runEinsum[uint32](rt, e, in, out[0])
-	}
-	return runEinsum[uint64](rt, e, in, out[0])
+	return einsumKernels[in[0].Type](rt, e, in, out[0])
+}
+
+var einsumKernels = map[onnx.DataType]func(rt *Runtime, e einsum, in []*onnx.Tensor, y *onnx.Tensor) error{
+	onnx.Float: runEinsum[float32], onnx.Double: runEinsum[float64],
+	onnx.Int8: runEinsum[int8], onnx.Int16: runEinsum[int16], onnx.Int32: runEinsum[int32], onnx.Int64: runEinsum[int64],
+	onnx.Uint8: runEinsum[uint8], onnx.Uint16: runEinsum[uint16], onnx.Uint32: runEinsum[uint32], onnx.Uint64: runEinsum[uint64],
 }
 
 // maxIntermediate bounds the elements of what a contraction of some of the inputs gives.
 const maxIntermediate = 1 << 32
 
-type einsumElement interface {
-	real
-	onnx.Element
-}
-
-func runEinsum[T einsumElement](rt *Runtime, e einsum, in []*onnx.Tensor, y *onnx.Tensor) error {
+func runEinsum[T real](rt *Runtime, e einsum, in []*onnx.Tensor, y *onnx.Tensor) error {
 	shapes := make([][]int, len(in))
 	for i, x := range in {
 		shapes[i] = x.Shape
@@ -345,7 +326,7 @@ func checkIntermediate(shape []int) error {
 }
 
 // sumOut sums over the labels of v that keep does not have.
-func sumOut[T einsumElement](rt *Runtime, v einsumValue, keep []int, size map[int]int) (einsumValue, error) {
+func sumOut[T real](rt *Runtime, v einsumValue, keep []int, size map[int]int) (einsumValue, error) {
 	var stay, gone []int
 	for _, l := range v.labels {
 		if slices.Contains(keep, l) {
@@ -378,7 +359,7 @@ func sumOut[T einsumElement](rt *Runtime, v einsumValue, keep []int, size map[in
 }
 
 // contract multiplies two values and sums over the labels that both have and keep does not.
-func contract[T einsumElement](rt *Runtime, a, b einsumValue, keep []int, size map[int]int) (einsumValue, error) {
+func contract[T real](rt *Runtime, a, b einsumValue, keep []int, size map[int]int) (einsumValue, error) {
 	var batch, rows, inner, cols []int
 	for _, l := range a.labels {
 		switch {

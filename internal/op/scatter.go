@@ -25,32 +25,14 @@ func scatterBlocks(dst, src *onnx.Tensor, places []int, n int, reduce string) {
 		}
 		return
 	}
-	switch dst.Type {
-	case onnx.Float:
-		reduceBlocks[float32](dst, src, places, n, reduce)
-	case onnx.Double:
-		reduceBlocks[float64](dst, src, places, n, reduce)
-	case onnx.Int8:
-		reduceBlocks[int8](dst, src, places, n, reduce)
-	case onnx.Int16:
-		reduceBlocks[int16](dst, src, places, n, reduce)
-	case onnx.Int32:
-		reduceBlocks[int32](dst, src, places, n, reduce)
-	case onnx.Int64:
-		reduceBlocks[int64](dst, src, places, n, reduce)
-	case onnx.Uint8:
-		reduceBlocks[uint8](dst, src, places, n, reduce)
-	case onnx.Uint16:
-		reduceBlocks[uint16](dst, src, places, n, reduce)
-	case onnx.Uint32:
-		reduceBlocks[uint32](dst, src, places, n, reduce)
-	case onnx.Uint64:
-		reduceBlocks[uint64](dst, src, places, n, reduce)
-	case onnx.Float16:
-		reduceHalves(onnx.Data[onnx.Float16Bits](dst), onnx.Data[onnx.Float16Bits](src), places, n, reduce, onnx.Float16FromFloat32)
-	case onnx.BFloat16:
-		reduceHalves(onnx.Data[onnx.BFloat16Bits](dst), onnx.Data[onnx.BFloat16Bits](src), places, n, reduce, onnx.BFloat16FromFloat32)
-	}
+	blockReducers[dst.Type](dst, src, places, n, reduce)
+}
+
+var blockReducers = map[onnx.DataType]func(dst, src *onnx.Tensor, places []int, n int, reduce string){
+	onnx.Float: reduceBlocks[float32], onnx.Double: reduceBlocks[float64],
+	onnx.Int8: reduceBlocks[int8], onnx.Int16: reduceBlocks[int16], onnx.Int32: reduceBlocks[int32], onnx.Int64: reduceBlocks[int64],
+	onnx.Uint8: reduceBlocks[uint8], onnx.Uint16: reduceBlocks[uint16], onnx.Uint32: reduceBlocks[uint32], onnx.Uint64: reduceBlocks[uint64],
+	onnx.Float16: reduceHalves(onnx.Float16FromFloat32), onnx.BFloat16: reduceHalves(onnx.BFloat16FromFloat32),
 }
 
 func scatterWords[T word](dst, src []T, places []int, n int) {
@@ -65,10 +47,7 @@ func scatterWords[T word](dst, src []T, places []int, n int) {
 	}
 }
 
-func reduceBlocks[T interface {
-	real
-	onnx.Element
-}](dst, src *onnx.Tensor, places []int, n int, reduce string) {
+func reduceBlocks[T real](dst, src *onnx.Tensor, places []int, n int, reduce string) {
 	to, from := onnx.Data[T](dst), onnx.Data[T](src)
 	for i, p := range places {
 		combine(to[p:p+n], from[i*n:(i+1)*n], reduce)
@@ -97,13 +76,19 @@ func combine[T real](to, from []T, reduce string) {
 	}
 }
 
-func reduceHalves[T interface{ Float32() float32 }](to, from []T, places []int, n int, reduce string, round func(float32) T) {
-	var a, b [1]float32
-	for i, p := range places {
-		for j := range n {
-			a[0], b[0] = to[p+j].Float32(), from[i*n+j].Float32()
-			combine(a[:], b[:], reduce)
-			to[p+j] = round(a[0])
+func reduceHalves[T interface {
+	onnx.Element
+	Float32() float32
+}](round func(float32) T) func(dst, src *onnx.Tensor, places []int, n int, reduce string) {
+	return func(dst, src *onnx.Tensor, places []int, n int, reduce string) {
+		to, from := onnx.Data[T](dst), onnx.Data[T](src)
+		var a, b [1]float32
+		for i, p := range places {
+			for j := range n {
+				a[0], b[0] = to[p+j].Float32(), from[i*n+j].Float32()
+				combine(a[:], b[:], reduce)
+				to[p+j] = round(a[0])
+			}
 		}
 	}
 }

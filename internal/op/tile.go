@@ -77,39 +77,29 @@ func intScalar(what string, in Info) (v int, known bool, err error) {
 
 // wholeNumbers returns the elements of a numeric tensor with their fractions cut off.
 func wholeNumbers(t *onnx.Tensor) ([]int, error) {
-	switch t.Type {
-	case onnx.Float:
-		return cutOff(onnx.Data[float32](t)), nil
-	case onnx.Double:
-		return cutOff(onnx.Data[float64](t)), nil
-	case onnx.Int8:
-		return cutOff(onnx.Data[int8](t)), nil
-	case onnx.Int16:
-		return cutOff(onnx.Data[int16](t)), nil
-	case onnx.Int32:
-		return cutOff(onnx.Data[int32](t)), nil
-	case onnx.Int64:
-		return cutOff(onnx.Data[int64](t)), nil
-	case onnx.Uint8:
-		return cutOff(onnx.Data[uint8](t)), nil
-	case onnx.Uint16:
-		return cutOff(onnx.Data[uint16](t)), nil
-	case onnx.Uint32:
-		return cutOff(onnx.Data[uint32](t)), nil
-	case onnx.Uint64:
-		return cutOff(onnx.Data[uint64](t)), nil
-	case onnx.Float16:
+	if t.Type == onnx.Float16 {
 		v := onnx.Data[onnx.Float16Bits](t)
-		f := make([]float32, len(v))
+		out := make([]int, len(v))
 		for i, x := range v {
-			f[i] = x.Float32()
+			out[i] = int(x.Float32())
 		}
-		return cutOff(f), nil
+		return out, nil
 	}
-	return nil, fmt.Errorf("type %v is not supported", t.Type)
+	cut := cutters[t.Type]
+	if cut == nil {
+		return nil, fmt.Errorf("type %v is not supported", t.Type)
+	}
+	return cut(t), nil
 }
 
-func cutOff[T float32 | float64 | int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64](v []T) []int {
+var cutters = map[onnx.DataType]func(t *onnx.Tensor) []int{
+	onnx.Float: cutOff[float32], onnx.Double: cutOff[float64],
+	onnx.Int8: cutOff[int8], onnx.Int16: cutOff[int16], onnx.Int32: cutOff[int32], onnx.Int64: cutOff[int64],
+	onnx.Uint8: cutOff[uint8], onnx.Uint16: cutOff[uint16], onnx.Uint32: cutOff[uint32], onnx.Uint64: cutOff[uint64],
+}
+
+func cutOff[T real](t *onnx.Tensor) []int {
+	v := onnx.Data[T](t)
 	out := make([]int, len(v))
 	for i, x := range v {
 		out[i] = int(x)

@@ -74,29 +74,14 @@ func (o topK) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 		}
 	}
 	l := lines{outer: prod(in[0].Shape[:axis]), n: in[0].Shape[axis], inner: prod(in[0].Shape[axis+1:])}
-	switch in[0].Type {
-	case onnx.Float:
-		topKOf[float32](rt, o, l, k, in[0], out)
-	case onnx.Double:
-		topKOf[float64](rt, o, l, k, in[0], out)
-	case onnx.Int8:
-		topKOf[int8](rt, o, l, k, in[0], out)
-	case onnx.Int16:
-		topKOf[int16](rt, o, l, k, in[0], out)
-	case onnx.Int32:
-		topKOf[int32](rt, o, l, k, in[0], out)
-	case onnx.Int64:
-		topKOf[int64](rt, o, l, k, in[0], out)
-	case onnx.Uint8:
-		topKOf[uint8](rt, o, l, k, in[0], out)
-	case onnx.Uint16:
-		topKOf[uint16](rt, o, l, k, in[0], out)
-	case onnx.Uint32:
-		topKOf[uint32](rt, o, l, k, in[0], out)
-	case onnx.Uint64:
-		topKOf[uint64](rt, o, l, k, in[0], out)
-	}
+	topKKernels[in[0].Type](rt, o, l, k, in[0], out)
 	return nil
+}
+
+var topKKernels = map[onnx.DataType]func(rt *Runtime, o topK, l lines, k int, in *onnx.Tensor, out []*onnx.Tensor){
+	onnx.Float: topKOf[float32], onnx.Double: topKOf[float64],
+	onnx.Int8: topKOf[int8], onnx.Int16: topKOf[int16], onnx.Int32: topKOf[int32], onnx.Int64: topKOf[int64],
+	onnx.Uint8: topKOf[uint8], onnx.Uint16: topKOf[uint16], onnx.Uint32: topKOf[uint32], onnx.Uint64: topKOf[uint64],
 }
 
 // lines are the elements along one dimension: n of them, inner apart, outer*inner times.
@@ -108,10 +93,7 @@ type ranked[T real] struct {
 	i int
 }
 
-func topKOf[T interface {
-	real
-	onnx.Element
-}](rt *Runtime, o topK, l lines, k int, in *onnx.Tensor, out []*onnx.Tensor) {
+func topKOf[T real](rt *Runtime, o topK, l lines, k int, in *onnx.Tensor, out []*onnx.Tensor) {
 	if k == 0 {
 		return
 	}
