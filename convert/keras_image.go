@@ -127,6 +127,18 @@ func (b *kbuilder) centerCrop(c kconf, x kvalue) kvalue {
 	return b.fitted(kconf{m: map[string]any{"crop_to_aspect_ratio": true}, err: c.err}, x, height, width)
 }
 
+// randomCrop does nothing outside of training in Keras 3; Keras 2 has the middle of the new proportions in its place.
+func (b *kbuilder) randomCrop(c kconf, x kvalue) kvalue {
+	if b.keras3 {
+		return x
+	}
+	b.wantMap(x)
+	if b.err != nil {
+		return kvalue{}
+	}
+	return b.fitted(kconf{m: map[string]any{"crop_to_aspect_ratio": true}, err: c.err}, x, c.int(0, "height"), c.int(0, "width"))
+}
+
 // adaptivePool divides a map into equal fields, as many as it is to have.
 func (b *kbuilder) adaptivePool(op string, c kconf, x kvalue) kvalue {
 	b.wantMap(x)

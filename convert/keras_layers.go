@@ -50,6 +50,7 @@ func init() {
 		"AdaptiveAveragePooling2D": one(func(b *kbuilder, c kconf, x kvalue) kvalue { return b.adaptivePool("AveragePool", c, x) }),
 		"AdaptiveMaxPooling2D":     one(func(b *kbuilder, c kconf, x kvalue) kvalue { return b.adaptivePool("MaxPool", c, x) }),
 		"Resizing":                 one((*kbuilder).resizing), "CenterCrop": one((*kbuilder).centerCrop),
+		"RandomCrop": one((*kbuilder).randomCrop),
 		// Of Keras' own ConvNeXt and InceptionResNetV2.
 		"LayerScale":       one((*kbuilder).layerScale),
 		"CustomScaleLayer": {many: true, build: (*kbuilder).customScale},
@@ -57,7 +58,7 @@ func init() {
 	}
 	// What does nothing outside of training.
 	for _, class := range []string{"Identity", "Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianDropout", "GaussianNoise", "AlphaDropout", "ActivityRegularization",
-		"RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast", "RandomBrightness", "RandomCrop", "RandomShear", "RandomPerspective",
+		"RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast", "RandomBrightness", "RandomShear", "RandomPerspective",
 		"RandomElasticTransform", "RandomErasing", "RandomGaussianBlur", "RandomGrayscale", "RandomHue", "RandomSaturation", "RandomColorJitter", "RandomColorDegeneration",
 		"RandomPosterization", "RandomInvert", "RandomSharpness", "RandAugment", "AugMix", "MixUp", "CutMix", "RandomHeight", "RandomWidth"} {
 		kerasLayers[class] = one(func(_ *kbuilder, _ kconf, x kvalue) kvalue { return x })

@@ -70,7 +70,6 @@ func (s *kstore) index() {
 // of returns the arrays of a layer.
 func (s *kstore) of(l *klayer) []*karray {
 	names := strings.Split(l.path, "/")
-	top := names[0]
 	nested := l.path != l.name
 	if s.numbered {
 		// The label is what a user called the layer; groups are named after classes.
@@ -84,24 +83,29 @@ func (s *kstore) of(l *klayer) []*karray {
 		}
 		return nil
 	}
-	if !nested {
-		if a := s.byGroup[l.name]; len(a) > 0 {
-			return a
-		}
-		return s.byScope[l.name]
+	if a := s.byGroup[l.name]; len(a) > 0 && !nested {
+		return a
 	}
-	// A layer of a model that is a layer: its group is the outermost model's, its scope ends in its name.
-	var best []*karray
-	bestLen := 0
-	for _, a := range s.byScope[l.name] {
-		if a.group != "" && a.group != top {
-			continue
-		}
+	// A layer of a model that is a layer: its group is the outermost model's, its scope ends in its name, which may have
+	// slashes itself. The best scope is all of the layer's name, with names of models before it or without.
+	rank := func(a *karray) int {
 		n := common(a.scope, names)
-		if n > bestLen {
-			best, bestLen = nil, n
+		switch {
+		case a.group != "" && a.group != l.name && !strings.HasPrefix(l.path, a.group+"/") || n <= strings.Count(l.name, "/"):
+			return 0
+		case n == len(a.scope):
+			return n + len(names)
 		}
-		if n == bestLen {
+		return n
+	}
+	var best []*karray
+	top := 1
+	for _, a := range s.byScope[names[len(names)-1]] {
+		r := rank(a)
+		if r > top {
+			best, top = nil, r
+		}
+		if r == top {
 			best = append(best, a)
 		}
 	}

@@ -219,6 +219,8 @@ def evaluate(cls, c, w, xs, version):
         if x.shape[1] >= c["height"] and x.shape[2] >= c["width"]:
             return middle(x, c["height"], c["width"])
         return fit(x, dict(c, crop_to_aspect_ratio=True))
+    if cls == "RandomCrop" and version < 3:
+        return fit(x, dict(c, crop_to_aspect_ratio=True))
     if cls == "LayerScale":
         return x * w["variable"]
     if cls == "CustomScaleLayer":
@@ -568,7 +570,8 @@ single("layer_scale", "LayerScale", projection_dim=4)
 single("layer_scale_keras", "LayerScale", projection_dim=4, forms=("keras",), version=3)
 case("custom_scale", lambda n: n("CustomScaleLayer", n.input(3, 4, 2), n.input(3, 4, 2), name="layer", scale=0.2), ["h5"])
 single("identity", "Identity", forms=("keras",), version=3)
-single("random_crop", "RandomCrop", height=2, width=2, forms=("keras",), version=3)
+single("random_crop", "RandomCrop", height=3, width=2, forms=("keras",), version=3)
+single("random_crop_2", "RandomCrop", height=3, width=2)
 single("permute", "Permute", dims=[3, 1, 2])
 single("permute_rows", "Permute", (3, 5), dims=[2, 1])
 single("reshape_rows", "Reshape", target_shape=[-1, 4])
@@ -663,8 +666,19 @@ def nested(n):
     return n("Dense", n.model(head, [h], n("Add", u, v, name="add"), name="head", cls="Sequential"), name="bn", units=2)
 
 
+def slashes(n):
+    """As in DenseNet of keras.applications: names of layers with slashes, whose ends are alike."""
+    sub = Net(n.version)
+    x = sub("Conv2D", sub.input(4, 5, 3, name="inner_in"), name="a/conv", filters=2, kernel_size=[3, 3])
+    x = sub("Conv2D", sub("BatchNormalization", x, name="a/bn"), name="a/b/conv", filters=4, kernel_size=[1, 2])
+    x = sub("Conv2D", x, name="conv", filters=3, kernel_size=[2, 1])
+    return n("Conv2D", n.model(sub, [x], n.input(4, 5, 3), name="base"), name="b/conv", filters=2, kernel_size=[1, 1])
+
+
 case("nested", nested)
 case("nested", nested, version=3)
+case("slashes", slashes)
+case("slashes", slashes, version=3)
 case("open_size", lambda n: n("GlobalAveragePooling2D", n("Conv2D", n.input(6, 5, 3, open=True), name="c", filters=2, kernel_size=[3, 3],
                                                          strides=[2, 2], padding="same")))
 
