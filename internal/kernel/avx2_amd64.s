@@ -5851,6 +5851,182 @@ elementend:
 	VZEROUPPER
 	RET
 
+// func avx2Sub(dst []float32, x []float32, y []float32)
+// Requires: AVX
+TEXT ·avx2Sub(SB), NOSPLIT, $0-72
+	MOVQ dst_base+0(FP), AX
+	MOVQ dst_len+8(FP), CX
+	MOVQ x_base+24(FP), DX
+	MOVQ y_base+48(FP), BX
+
+wide:
+	CMPQ    CX, $0x20
+	JL      wideend
+	VMOVUPS (DX), Y0
+	VMOVUPS 32(DX), Y1
+	VMOVUPS 64(DX), Y2
+	VMOVUPS 96(DX), Y3
+	VSUBPS  (BX), Y0, Y0
+	VSUBPS  32(BX), Y1, Y1
+	VSUBPS  64(BX), Y2, Y2
+	VSUBPS  96(BX), Y3, Y3
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $0x00000080, AX
+	ADDQ    $0x00000080, DX
+	ADDQ    $0x00000080, BX
+	SUBQ    $0x20, CX
+	JMP     wide
+
+wideend:
+vector:
+	CMPQ    CX, $0x08
+	JL      vectorend
+	VMOVUPS (DX), Y0
+	VSUBPS  (BX), Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, DX
+	ADDQ    $0x00000020, BX
+	SUBQ    $0x08, CX
+	JMP     vector
+
+vectorend:
+element:
+	CMPQ   CX, $0x01
+	JL     elementend
+	VMOVSS (DX), X4
+	VMOVSS (BX), X5
+	VSUBPS Y5, Y4, Y4
+	VMOVSS X4, (AX)
+	ADDQ   $0x00000004, AX
+	ADDQ   $0x00000004, DX
+	ADDQ   $0x00000004, BX
+	SUBQ   $0x01, CX
+	JMP    element
+
+elementend:
+	VZEROUPPER
+	RET
+
+// func avx2Div(dst []float32, x []float32, y []float32)
+// Requires: AVX
+TEXT ·avx2Div(SB), NOSPLIT, $0-72
+	MOVQ dst_base+0(FP), AX
+	MOVQ dst_len+8(FP), CX
+	MOVQ x_base+24(FP), DX
+	MOVQ y_base+48(FP), BX
+
+wide:
+	CMPQ    CX, $0x20
+	JL      wideend
+	VMOVUPS (DX), Y0
+	VMOVUPS 32(DX), Y1
+	VMOVUPS 64(DX), Y2
+	VMOVUPS 96(DX), Y3
+	VDIVPS  (BX), Y0, Y0
+	VDIVPS  32(BX), Y1, Y1
+	VDIVPS  64(BX), Y2, Y2
+	VDIVPS  96(BX), Y3, Y3
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $0x00000080, AX
+	ADDQ    $0x00000080, DX
+	ADDQ    $0x00000080, BX
+	SUBQ    $0x20, CX
+	JMP     wide
+
+wideend:
+vector:
+	CMPQ    CX, $0x08
+	JL      vectorend
+	VMOVUPS (DX), Y0
+	VDIVPS  (BX), Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, DX
+	ADDQ    $0x00000020, BX
+	SUBQ    $0x08, CX
+	JMP     vector
+
+vectorend:
+element:
+	CMPQ   CX, $0x01
+	JL     elementend
+	VMOVSS (DX), X4
+	VMOVSS (BX), X5
+	VDIVPS Y5, Y4, Y4
+	VMOVSS X4, (AX)
+	ADDQ   $0x00000004, AX
+	ADDQ   $0x00000004, DX
+	ADDQ   $0x00000004, BX
+	SUBQ   $0x01, CX
+	JMP    element
+
+elementend:
+	VZEROUPPER
+	RET
+
+// func avx2DivBy(dst []float32, x []float32, y float32)
+// Requires: AVX
+TEXT ·avx2DivBy(SB), NOSPLIT, $0-52
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         dst_len+8(FP), CX
+	MOVQ         x_base+24(FP), DX
+	VBROADCASTSS y+48(FP), Y0
+
+wide:
+	CMPQ    CX, $0x20
+	JL      wideend
+	VMOVUPS (DX), Y1
+	VMOVUPS 32(DX), Y2
+	VMOVUPS 64(DX), Y3
+	VMOVUPS 96(DX), Y4
+	VDIVPS  Y0, Y1, Y1
+	VDIVPS  Y0, Y2, Y2
+	VDIVPS  Y0, Y3, Y3
+	VDIVPS  Y0, Y4, Y4
+	VMOVUPS Y1, (AX)
+	VMOVUPS Y2, 32(AX)
+	VMOVUPS Y3, 64(AX)
+	VMOVUPS Y4, 96(AX)
+	ADDQ    $0x00000080, AX
+	ADDQ    $0x00000080, DX
+	SUBQ    $0x20, CX
+	JMP     wide
+
+wideend:
+vector:
+	CMPQ    CX, $0x08
+	JL      vectorend
+	VMOVUPS (DX), Y1
+	VDIVPS  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, DX
+	SUBQ    $0x08, CX
+	JMP     vector
+
+vectorend:
+element:
+	CMPQ   CX, $0x01
+	JL     elementend
+	VMOVSS (DX), X5
+	VDIVPS Y0, Y5, Y5
+	VMOVSS X5, (AX)
+	ADDQ   $0x00000004, AX
+	ADDQ   $0x00000004, DX
+	SUBQ   $0x01, CX
+	JMP    element
+
+elementend:
+	VZEROUPPER
+	RET
+
 // func avx2Max(dst []float32, x []float32, y []float32)
 // Requires: AVX
 TEXT ·avx2Max(SB), NOSPLIT, $0-72

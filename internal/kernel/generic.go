@@ -21,7 +21,10 @@ func generic() *Table {
 		Clamp:      genericClamp,
 		Add:        genericAdd,
 		AddRelu:    genericAddRelu,
+		Sub:        genericSub,
 		Mul:        genericMul,
+		Div:        genericDiv,
+		DivBy:      genericDivBy,
 		ScaleShift: genericScaleShift,
 		Max:        genericMax,
 		ExpShifted: genericExpShifted,
@@ -87,6 +90,27 @@ func genericMul(dst, x, y []float32) {
 	x, y = x[:len(dst)], y[:len(dst)]
 	for i, v := range x {
 		dst[i] = v * y[i]
+	}
+}
+
+func genericSub(dst, x, y []float32) {
+	x, y = x[:len(dst)], y[:len(dst)]
+	for i, v := range x {
+		dst[i] = v - y[i]
+	}
+}
+
+func genericDiv(dst, x, y []float32) {
+	x, y = x[:len(dst)], y[:len(dst)]
+	for i, v := range x {
+		dst[i] = v / y[i]
+	}
+}
+
+func genericDivBy(dst, x []float32, y float32) {
+	x = x[:len(dst)]
+	for i, v := range x {
+		dst[i] = v / y
 	}
 }
 

@@ -52,8 +52,14 @@ type Table struct {
 	Add func(dst, x, y []float32)
 	// AddRelu computes dst = max(x+y, 0).
 	AddRelu func(dst, x, y []float32)
+	// Sub computes dst = x - y.
+	Sub func(dst, x, y []float32)
 	// Mul computes dst = x * y.
 	Mul func(dst, x, y []float32)
+	// Div computes dst = x / y.
+	Div func(dst, x, y []float32)
+	// DivBy computes dst = x / y for one y.
+	DivBy func(dst, x []float32, y float32)
 	// ScaleShift computes dst = x*scale + shift, in one rounding where the processor has a fused multiply-add.
 	ScaleShift func(dst, x []float32, scale, shift float32)
 	// Max computes dst = max(x, y); where one is NaN so is the result.

@@ -273,6 +273,9 @@ func TestElementwise(t *testing.T) {
 			"Add":        {table.Add, func(x, y float32) float32 { return x + y }},
 			"AddRelu":    {table.AddRelu, func(x, y float32) float32 { return max32(x+y, 0) }},
 			"Mul":        {table.Mul, func(x, y float32) float32 { return x * y }},
+			"Sub":        {table.Sub, func(x, y float32) float32 { return x - y }},
+			"Div":        {table.Div, func(x, y float32) float32 { return x / y }},
+			"DivBy":      {func(d, x, _ []float32) { table.DivBy(d, x, 3) }, func(x, _ float32) float32 { return x / 3 }},
 			"Max":        {table.Max, max32},
 			"ScaleShift": {func(d, x, _ []float32) { table.ScaleShift(d, x, 3, -0.5) }, func(x, _ float32) float32 { return 3*x - 0.5 }},
 		} {

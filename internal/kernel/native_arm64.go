@@ -53,7 +53,10 @@ func native() []*Table {
 		Clamp:          clampNEON,
 		Add:            wholeVectors(neonAdd, genericAdd),
 		AddRelu:        wholeVectors(neonAddRelu, genericAddRelu),
+		Sub:            genericSub,
 		Mul:            wholeVectors(neonMul, genericMul),
+		Div:            genericDiv,
+		DivBy:          genericDivBy,
 		Max:            wholeVectors(neonMax, genericMax),
 		ScaleShift: func(dst, x []float32, scale, shift float32) {
 			n := len(dst) &^ 3

@@ -159,6 +159,21 @@ func avx2AddRelu(dst, x, y []float32)
 //go:noescape
 func avx2Mul(dst, x, y []float32)
 
+// avx2Sub computes dst = x - y.
+//
+//go:noescape
+func avx2Sub(dst, x, y []float32)
+
+// avx2Div computes dst = x / y.
+//
+//go:noescape
+func avx2Div(dst, x, y []float32)
+
+// avx2DivBy computes dst = x / y.
+//
+//go:noescape
+func avx2DivBy(dst, x []float32, y float32)
+
 // avx2Max computes dst = max(x, y), NaN where one is.
 //
 //go:noescape

@@ -16,15 +16,15 @@ func init() {
 			add[uint8], add[uint16], add[uint32], add[uint64])}, nil
 	})
 	registerBinary("Sub", 1, func(*Spec) (binary, error) {
-		return binary{kernels: numbers2(sub[float32], sub[float64], sub[int8], sub[int16], sub[int32], sub[int64],
+		return binary{kernels: numbers2(sub32, sub[float64], sub[int8], sub[int16], sub[int32], sub[int64],
 			sub[uint8], sub[uint16], sub[uint32], sub[uint64])}, nil
 	})
 	registerBinary("Mul", 1, func(*Spec) (binary, error) {
-		return binary{kernels: numbers2(mul[float32], mul[float64], mul[int8], mul[int16], mul[int32], mul[int64],
+		return binary{kernels: numbers2(mul32, mul[float64], mul[int8], mul[int16], mul[int32], mul[int64],
 			mul[uint8], mul[uint16], mul[uint32], mul[uint64])}, nil
 	})
 	registerBinary("Div", 1, func(*Spec) (binary, error) {
-		return binary{check: noZero, kernels: numbers2(div[float32], div[float64], div[int8], div[int16], div[int32], div[int64],
+		return binary{check: noZero, kernels: numbers2(div32, div[float64], div[int8], div[int16], div[int32], div[int64],
 			div[uint8], div[uint16], div[uint32], div[uint64])}, nil
 	})
 	// Mod has the divisor's sign as Python's % has it, or with fmod=1 the dividend's as C's fmod. ONNX asks for fmod=1
@@ -54,12 +54,53 @@ func numbers2(f32 loop2[float32, float32], f64 loop2[float64, float64], i8 loop2
 	}
 }
 
+// The loops over float32 have kernels. A sum or product with one number is a fused multiply-add whose other half changes
+// no bit: a factor of 1, and the zero that keeps the sign of a product that is zero.
+
+var negativeZero = float32(math.Copysign(0, -1))
+
 func add32(y, a, b []float32) {
-	if len(a) == len(y) && len(b) == len(y) {
-		kernel.Default().Add(y, a, b)
-		return
+	switch t := kernel.Default(); {
+	case len(a) == len(b):
+		t.Add(y, a, b)
+	case len(b) == 1:
+		t.ScaleShift(y, a, 1, b[0])
+	default:
+		t.ScaleShift(y, b, 1, a[0])
 	}
-	add(y, a, b)
+}
+
+func sub32(y, a, b []float32) {
+	switch t := kernel.Default(); {
+	case len(a) == len(b):
+		t.Sub(y, a, b)
+	case len(b) == 1:
+		t.ScaleShift(y, a, 1, -b[0])
+	default:
+		t.ScaleShift(y, b, -1, a[0])
+	}
+}
+
+func mul32(y, a, b []float32) {
+	switch t := kernel.Default(); {
+	case len(a) == len(b):
+		t.Mul(y, a, b)
+	case len(b) == 1:
+		t.ScaleShift(y, a, b[0], negativeZero)
+	default:
+		t.ScaleShift(y, b, a[0], negativeZero)
+	}
+}
+
+func div32(y, a, b []float32) {
+	switch t := kernel.Default(); {
+	case len(a) == len(b):
+		t.Div(y, a, b)
+	case len(b) == 1:
+		t.DivBy(y, a, b[0])
+	default:
+		div(y, a, b)
+	}
 }
 
 func add[T real](y, a, b []T) {

@@ -55,6 +55,44 @@ func TestBinaryArithmetic(t *testing.T) {
 	})
 }
 
+// The loops over float32 give the bits that the plain operators give, signs of zeros included, however operands meet.
+func TestArithmeticBits(t *testing.T) {
+	zero, inf, nan := float32(math.Copysign(0, -1)), float32(math.Inf(1)), float32(math.NaN())
+	special := []float32{0, zero, 1, -1, 3, inf, -inf, nan, 1e-40, -1e-40, 1e-30, 3e38, 1.1, -7.7, math.SmallestNonzeroFloat32}
+	var a, b []float32
+	for _, x := range special {
+		for _, y := range special {
+			a, b = append(a, x), append(b, y)
+		}
+	}
+	for name, f := range map[string]struct {
+		run  loop2[float32, float32]
+		want func(x, y float32) float32
+	}{
+		"Add": {add32, func(x, y float32) float32 { return x + y }},
+		"Sub": {sub32, func(x, y float32) float32 { return x - y }},
+		"Mul": {mul32, func(x, y float32) float32 { return x * y }},
+		"Div": {div32, func(x, y float32) float32 { return x / y }},
+	} {
+		check := func(y, a, b []float32) {
+			t.Helper()
+			f.run(y, a, b)
+			for i, got := range y {
+				want := f.want(a[i%len(a)], b[i%len(b)])
+				if math.Float32bits(got) != math.Float32bits(want) && (got == got || want == want) {
+					t.Errorf("%s of %v and %v: %v, want %v", name, a[i%len(a)], b[i%len(b)], got, want)
+				}
+			}
+		}
+		y := make([]float32, len(a))
+		check(y, a, b)
+		for _, v := range special {
+			check(y, a, []float32{v})
+			check(y, []float32{v}, b)
+		}
+	}
+}
+
 func TestBinaryBeforeOpset7(t *testing.T) {
 	x := f32([]int{1, 2, 1, 2}, 1, 2, 3, 4)
 	big := seq([]int{2, 3, 2, 2}, 0, 23)

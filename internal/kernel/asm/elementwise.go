@@ -70,6 +70,21 @@ func (g *generator) elementwise() {
 			g.VMULPS(y[i], v, v)
 		}
 	})
+	g.loop2("Sub", " computes dst = x - y.", func(x []vec, y []op) {
+		for i, v := range x {
+			g.VSUBPS(y[i], v, v)
+		}
+	})
+	g.loop2("Div", " computes dst = x / y.", func(x []vec, y []op) {
+		for i, v := range x {
+			g.VDIVPS(y[i], v, v)
+		}
+	})
+	g.loop("DivBy", "(dst, x []float32, y float32)", " computes dst = x / y.", []string{"y"}, func(x, c []vec) {
+		for _, v := range x {
+			g.VDIVPS(c[0], v, v)
+		}
+	})
 	g.loop2("Max", " computes dst = max(x, y), NaN where one is.", func(x []vec, y []op) {
 		for i, v := range x {
 			nan := g.vec()
