@@ -6,6 +6,7 @@ import (
 
 	"github.com/onnxcnn/onnxcnn/internal/graph"
 	"github.com/onnxcnn/onnxcnn/internal/op"
+	"github.com/onnxcnn/onnxcnn/internal/walk"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -62,19 +63,8 @@ func cut(m *onnx.Model, value string) (*onnx.Model, error) {
 	}
 	g := e.g
 	g.Outputs = []*onnx.Value{{Name: value}}
-	need := map[string]bool{value: true}
-	var kept []*onnx.Node
-	for _, n := range slices.Backward(g.Nodes) {
-		if !slices.ContainsFunc(n.Outputs, func(o string) bool { return o != "" && need[o] }) {
-			continue
-		}
-		for in := range n.Uses() {
-			need[in] = true
-		}
-		kept = append(kept, n)
-	}
-	slices.Reverse(kept)
-	g.Nodes = kept
+	nodes, need := walk.Ancestors(g.Nodes, value)
+	g.Nodes = nodes
 	g.Initializers = slices.DeleteFunc(g.Initializers, func(t *onnx.Tensor) bool { return !need[t.Name] })
 	g.Inputs = slices.DeleteFunc(g.Inputs, func(v *onnx.Value) bool { return !need[v.Name] })
 	return c, e.refresh(c)

@@ -2,10 +2,12 @@ package convert
 
 import (
 	"context"
+	"maps"
 	"math"
 
 	"github.com/onnxcnn/onnxcnn/backend"
 	"github.com/onnxcnn/onnxcnn/internal/op"
+	"github.com/onnxcnn/onnxcnn/internal/walk"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -39,24 +41,15 @@ var products = map[string]int{"Conv": 2, "ConvTranspose": 2, "Gemm": 2, "MatMul"
 type scales struct {
 	m      *onnx.Model
 	inputs map[string]*onnx.Tensor
-	maker  map[string]*onnx.Node
+	graph  *walk.Graph
 	values map[string]*onnx.Tensor
 	known  map[string]float64
 }
 
 func newScales(m *onnx.Model, inputs map[string]*onnx.Tensor) *scales {
-	s := &scales{m: m, inputs: inputs, maker: map[string]*onnx.Node{}, values: map[string]*onnx.Tensor{}, known: map[string]float64{}}
-	for _, n := range m.Graph.Nodes {
-		for _, o := range n.Outputs {
-			s.maker[o] = n
-		}
-	}
-	for _, t := range m.Graph.Initializers {
-		s.values[t.Name] = t
-	}
-	for name, t := range inputs {
-		s.values[name] = t
-	}
+	s := &scales{m: m, inputs: inputs, graph: walk.New(m.Graph), values: map[string]*onnx.Tensor{}, known: map[string]float64{}}
+	maps.Copy(s.values, s.graph.Weights)
+	maps.Copy(s.values, inputs)
 	return s
 }
 
@@ -101,7 +94,7 @@ func (s *scales) run(ctx context.Context, values []string, o CompareOptions) err
 
 // made returns the node that computes a value, and those of its inputs whose scales the value has.
 func (s *scales) made(value string) (n *onnx.Node, up []string) {
-	n = s.maker[value]
+	n = s.graph.Node[value]
 	switch {
 	case n == nil || n.Domain != "" && n.Domain != "ai.onnx" || len(n.Inputs) == 0:
 		return nil, nil

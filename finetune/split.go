@@ -8,6 +8,7 @@ import (
 
 	"github.com/onnxcnn/onnxcnn/backend"
 	"github.com/onnxcnn/onnxcnn/features"
+	"github.com/onnxcnn/onnxcnn/internal/walk"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -154,7 +155,7 @@ func split(m *onnx.Model, outputs int, o NetOptions) (*Network, error) {
 		}
 	}
 	b := &builder{g: g, opset: m.OpsetVersion(""), taken: map[string]bool{}, head: map[string]bool{}, norms: map[string]bool{}}
-	g.Nodes = ancestors(g.Nodes, end)
+	g.Nodes, _ = walk.Ancestors(g.Nodes, end)
 	baseNodes := len(g.Nodes)
 	b.collectNames()
 	n.Logits, n.headNorms = end, b.norms
@@ -295,26 +296,6 @@ func separateWeights(g *onnx.Graph) {
 func uniform(t *onnx.Tensor) bool {
 	size := t.Type.Bytes(1)
 	return len(t.Raw) > size && bytes.Equal(t.Raw[size:], t.Raw[:len(t.Raw)-size])
-}
-
-// ancestors keeps the nodes that value depends on, in their order.
-func ancestors(nodes []*onnx.Node, values ...string) []*onnx.Node {
-	need := map[string]bool{}
-	for _, v := range values {
-		need[v] = true
-	}
-	var kept []*onnx.Node
-	for _, n := range slices.Backward(nodes) {
-		if !slices.ContainsFunc(n.Outputs, func(o string) bool { return o != "" && need[o] }) {
-			continue
-		}
-		for in := range n.Uses() {
-			need[in] = true
-		}
-		kept = append(kept, n)
-	}
-	slices.Reverse(kept)
-	return kept
 }
 
 // collectNames notes the names of all values.

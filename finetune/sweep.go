@@ -13,6 +13,7 @@ import (
 	"github.com/onnxcnn/onnxcnn/features"
 	"github.com/onnxcnn/onnxcnn/internal/actcache"
 	"github.com/onnxcnn/onnxcnn/internal/cpu"
+	"github.com/onnxcnn/onnxcnn/internal/walk"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -89,7 +90,8 @@ func build() string {
 // writePrefix writes the frozen part as a model.
 func (t *Trainer) writePrefix(w io.Writer) error {
 	n := t.net
-	g := &onnx.Graph{Inputs: n.Model.Graph.Inputs, Nodes: ancestors(n.Model.Graph.Nodes, n.Cut...)}
+	nodes, _ := walk.Ancestors(n.Model.Graph.Nodes, n.Cut...)
+	g := &onnx.Graph{Inputs: n.Model.Graph.Inputs, Nodes: nodes}
 	used := map[string]bool{}
 	for _, node := range g.Nodes {
 		for in := range node.Uses() {

@@ -76,20 +76,13 @@ func activations(c *cli.Context) error {
 	if p := c.String("palette"); p == "" || (gradcam.Style{Palette: p}).Check() != nil {
 		return usagef("--palette %s: want one of %s", p, strings.Join(gradcam.Palettes(), ", "))
 	}
-	o, err := imageOptions(c)
-	if err != nil {
-		return err
-	}
-	data, err := imagesOf(c, paths)
-	if err != nil {
-		return err
-	}
-	m, err := openModel(path)
+	m, o, err := imageNetwork(c, path)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	if o.Recipe, err = chosenRecipe(c, m); err != nil {
+	data, err := imagesOf(c, paths)
+	if err != nil {
 		return err
 	}
 	o.At = c.String("layer")

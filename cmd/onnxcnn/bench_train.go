@@ -159,13 +159,14 @@ func imageShape(m *onnx.Model, size [2]int) ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	if in.Type == nil || len(in.Type.Shape) != 4 {
+	whole, err := wholeShape(size[:], in.Type)
+	if err != nil {
+		return nil, usagef("--input-size %dx%d: %w", size[0], size[1], err)
+	}
+	if len(whole) == len(size) { // nothing is declared
 		return []int{3, size[0], size[1]}, nil
 	}
-	if d := in.Type.Shape; d[1].Size != 1 && d[1].Size != 3 && d[3].Size > 0 {
-		return []int{size[0], size[1], d[3].Size}, nil
-	}
-	return []int{max(in.Type.Shape[1].Size, 1), size[0], size[1]}, nil
+	return whole[1:], nil
 }
 
 // benchStep is what bench --train --json prints of each provider and batch size.

@@ -44,17 +44,7 @@ func (e *NotDifferentiableError) Error() string {
 // Forward and backward are one graph: the gradient of each operator adds nodes to it ([op.Gradient]), and one plan lays
 // out the memory of both.
 func CompileTraining(m *onnx.Model, o TrainOptions) (*Program, error) {
-	if m.Graph == nil {
-		return nil, errors.New("the model has no graph")
-	}
-	m, err := m.Inlined()
-	if err != nil {
-		return nil, err
-	}
-	if err := checkOpsets(m); err != nil {
-		return nil, err
-	}
-	inputs, err := declared(m.Graph.RequiredInputs(), o.Shapes)
+	m, inputs, err := prepared(m, o.Shapes)
 	if err != nil {
 		return nil, err
 	}

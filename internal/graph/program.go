@@ -75,17 +75,7 @@ type sub struct {
 // Compile makes a program of a model. The model, and the file it is mapped from, must stay open while the program is
 // used. It returns all problems at once.
 func Compile(m *onnx.Model, o Options) (*Program, error) {
-	if m.Graph == nil {
-		return nil, errors.New("the model has no graph")
-	}
-	m, err := m.Inlined()
-	if err != nil {
-		return nil, err
-	}
-	if err := checkOpsets(m); err != nil {
-		return nil, err
-	}
-	inputs, err := declared(m.Graph.RequiredInputs(), o.Shapes)
+	m, inputs, err := prepared(m, o.Shapes)
 	if err != nil {
 		return nil, err
 	}
@@ -98,6 +88,22 @@ func Compile(m *onnx.Model, o Options) (*Program, error) {
 		return nil, err
 	}
 	return compile(w, outputs, o)
+}
+
+// prepared returns a model without functions, of versions that the engine knows, and its inputs with the given shapes.
+func prepared(m *onnx.Model, shapes map[string][]int) (*onnx.Model, []*onnx.Value, error) {
+	if m.Graph == nil {
+		return nil, nil, errors.New("the model has no graph")
+	}
+	m, err := m.Inlined()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := checkOpsets(m); err != nil {
+		return nil, nil, err
+	}
+	inputs, err := declared(m.Graph.RequiredInputs(), shapes)
+	return m, inputs, err
 }
 
 // checkOpsets refuses versions that the engine does not know.

@@ -1,17 +1,12 @@
 package op
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/onnxcnn/onnxcnn/internal/reftest"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -79,16 +74,7 @@ func distance(got, want *onnx.Tensor) float64 {
 
 // The gradients of convolutions of random shapes equal those of PyTorch's autograd.
 func TestConvolutionGradientsReference(t *testing.T) {
-	python := reftest.Python(t, "numpy", "torch")
-	var stderr bytes.Buffer
-	cmd := exec.Command(python, filepath.Join("testdata", "conv_gradient_reference.py"))
-	cmd.Stderr = &stderr
-	text, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, stderr.String())
-	}
-	lines := bufio.NewScanner(bytes.NewReader(text))
-	lines.Buffer(nil, 1<<24)
+	lines := torchSays(t, "conv_gradient_reference.py")
 	count := 0
 	for lines.Scan() {
 		var c struct {
@@ -105,6 +91,7 @@ func TestConvolutionGradientsReference(t *testing.T) {
 			from *referenceTensor
 			to   **onnx.Tensor
 		}{{c.X, &c.x}, {c.W, &c.w}, {c.Dy, &c.dy}, {c.Dx, &c.want1}, {c.Dw, &c.want2}, {c.Db, &c.b}} {
+			var err error
 			if *f.to, err = f.from.tensor(); err != nil {
 				t.Fatal(err)
 			}

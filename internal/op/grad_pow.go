@@ -1,8 +1,6 @@
 package op
 
 import (
-	"errors"
-	"fmt"
 	"math"
 
 	"github.com/onnxcnn/onnxcnn/onnx"
@@ -71,16 +69,8 @@ func powExponentSlope(a, b float64) float64 {
 func (powGrad) InPlace() []int { return []int{0} }
 
 func (powGrad) Infer(in []Info) ([]Info, error) {
-	if err := wantFloats(in, 0); err != nil {
-		return nil, err
-	}
-	if in[1].Type != in[0].Type || in[2].Type != in[0].Type {
-		return nil, errors.New("inputs are of different types")
-	}
-	if shape, err := broadcastShape(in[1].Shape, in[2].Shape); err != nil || !sameShape(shape, in[0].Shape) {
-		return nil, fmt.Errorf("shapes %v and %v do not broadcast to %v", in[1].Shape, in[2].Shape, in[0].Shape)
-	}
-	return []Info{{Type: in[0].Type, Shape: in[0].Shape}}, nil
+	d, err := operandGrad(in)
+	return []Info{d}, err
 }
 
 func (o powGrad) Run(rt *Runtime, in, out []*onnx.Tensor) error {

@@ -87,22 +87,28 @@ func (g *Grad) extremes(name string) error {
 	return nil
 }
 
+// operandGrad checks the inputs of an operator that computes gradients of two operands, which broadcast to the gradient of
+// their result, the first input, and returns what such a gradient is.
+func operandGrad(in []Info) (Info, error) {
+	if err := wantFloats(in, 0); err != nil {
+		return Info{}, err
+	}
+	if in[1].Type != in[0].Type || in[2].Type != in[0].Type {
+		return Info{}, errors.New("inputs are of different types")
+	}
+	if shape, err := broadcastShape(in[1].Shape, in[2].Shape); err != nil || !sameShape(shape, in[0].Shape) {
+		return Info{}, fmt.Errorf("shapes %v and %v do not broadcast to %v", in[1].Shape, in[2].Shape, in[0].Shape)
+	}
+	return Info{Type: in[0].Type, Shape: in[0].Shape}, nil
+}
+
 // extremeGrad deals dy out to the two operands, a and b, of a maximum or a minimum: to b where it is beyond a, else to a.
 // Its outputs have the shape of dy, to which a and b are broadcast.
 type extremeGrad struct{ least bool }
 
 func (extremeGrad) Infer(in []Info) ([]Info, error) {
-	if err := wantFloats(in, 0); err != nil {
-		return nil, err
-	}
-	if in[1].Type != in[0].Type || in[2].Type != in[0].Type {
-		return nil, errors.New("inputs are of different types")
-	}
-	if shape, err := broadcastShape(in[1].Shape, in[2].Shape); err != nil || !sameShape(shape, in[0].Shape) {
-		return nil, fmt.Errorf("shapes %v and %v do not broadcast to %v", in[1].Shape, in[2].Shape, in[0].Shape)
-	}
-	d := Info{Type: in[0].Type, Shape: in[0].Shape}
-	return []Info{d, d}, nil
+	d, err := operandGrad(in)
+	return []Info{d, d}, err
 }
 
 func (o extremeGrad) Run(rt *Runtime, in, out []*onnx.Tensor) error {

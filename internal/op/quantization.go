@@ -71,6 +71,22 @@ func (g granularity) values(rt *Runtime, t *onnx.Tensor, x []int, blocked bool) 
 	return out, nil
 }
 
+// scales returns the scales and the zero points of an operator's inputs, and the shape by which both broadcast to the first.
+func (g granularity) scales(rt *Runtime, in []*onnx.Tensor) (shape []int, scale, zero []float32, err error) {
+	shape, blocked, err := g.operand(in[0].Shape, in[1].Shape)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if scale, err = g.values(rt, in[1], in[0].Shape, blocked); err != nil {
+		return nil, nil, nil, err
+	}
+	if in[2] == nil {
+		return shape, scale, make([]float32, len(scale)), nil
+	}
+	zero, err = g.values(rt, in[2], in[0].Shape, blocked)
+	return shape, scale, zero, err
+}
+
 // quantRange returns the least and greatest number of a type that tensors are quantised to.
 func quantRange(t onnx.DataType) (lo, hi float32, ok bool) {
 	switch t {

@@ -76,19 +76,9 @@ func (o quantizeLinear) Infer(in []Info) ([]Info, error) {
 
 func (o quantizeLinear) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 	x, y := in[0], out[0]
-	shape, blocked, err := o.operand(x.Shape, in[1].Shape)
+	shape, scale, zero, err := o.scales(rt, in)
 	if err != nil {
 		return err
-	}
-	scale, err := o.values(rt, in[1], x.Shape, blocked)
-	if err != nil {
-		return err
-	}
-	zero := make([]float32, len(scale))
-	if in[2] != nil {
-		if zero, err = o.values(rt, in[2], x.Shape, blocked); err != nil {
-			return err
-		}
 	}
 	xf, err := converted(rt, x, onnx.Float)
 	if err != nil {

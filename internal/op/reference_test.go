@@ -83,12 +83,12 @@ func referenceAttr(name string, v any) any {
 	return v
 }
 
-// TestReduceReference compares pools, normalisations, reductions and transposed convolutions of random shapes with
-// PyTorch and NumPy.
-func TestReduceReference(t *testing.T) {
+// torchSays runs a script that compares with PyTorch, and returns the lines that it prints.
+func torchSays(t *testing.T, script string) *bufio.Scanner {
+	t.Helper()
 	python := reftest.Python(t, "numpy", "torch")
 	var stderr bytes.Buffer
-	cmd := exec.Command(python, filepath.Join("testdata", "reduce_reference.py"))
+	cmd := exec.Command(python, filepath.Join("testdata", script))
 	cmd.Stderr = &stderr
 	text, err := cmd.Output()
 	if err != nil {
@@ -96,6 +96,13 @@ func TestReduceReference(t *testing.T) {
 	}
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	lines.Buffer(nil, 1<<24)
+	return lines
+}
+
+// TestReduceReference compares pools, normalisations, reductions and transposed convolutions of random shapes with
+// PyTorch and NumPy.
+func TestReduceReference(t *testing.T) {
+	lines := torchSays(t, "reduce_reference.py")
 	count := 0
 	for lines.Scan() {
 		var c struct {
@@ -113,6 +120,7 @@ func TestReduceReference(t *testing.T) {
 			a[k] = referenceAttr(k, v)
 		}
 		in, want := make([]*onnx.Tensor, len(c.In)), make([]*onnx.Tensor, len(c.Out))
+		var err error
 		for i := range in {
 			if in[i], err = c.In[i].tensor(); err != nil {
 				t.Fatal(err)

@@ -2,7 +2,11 @@
 // the network's input.
 package walk
 
-import "github.com/onnxcnn/onnxcnn/onnx"
+import (
+	"slices"
+
+	"github.com/onnxcnn/onnxcnn/onnx"
+)
 
 // Graph is a graph with what is known of its values. It is not safe for concurrent use.
 type Graph struct {
@@ -77,4 +81,24 @@ func (w *Graph) OfShapes(value string) bool {
 	}
 	w.shapes[value] = known
 	return known
+}
+
+// Ancestors returns the nodes that values depend on, in their order, and the names of all values that these use, with the
+// values themselves. Nodes come in an order in which they can be run.
+func Ancestors(nodes []*onnx.Node, values ...string) (kept []*onnx.Node, needed map[string]bool) {
+	needed = map[string]bool{}
+	for _, v := range values {
+		needed[v] = true
+	}
+	for _, n := range slices.Backward(nodes) {
+		if !slices.ContainsFunc(n.Outputs, func(o string) bool { return o != "" && needed[o] }) {
+			continue
+		}
+		for in := range n.Uses() {
+			needed[in] = true
+		}
+		kept = append(kept, n)
+	}
+	slices.Reverse(kept)
+	return kept, needed
 }

@@ -1,6 +1,9 @@
 package walk
 
 import (
+	"maps"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/onnxcnn/onnxcnn/onnx"
@@ -41,5 +44,28 @@ func TestGraph(t *testing.T) {
 	}
 	if w.Node["y"].OpType != "Conv" || w.Weights["half"].Type != onnx.Float16 || len(w.Node) != 14 {
 		t.Errorf("%d nodes", len(w.Node))
+	}
+}
+
+func TestAncestors(t *testing.T) {
+	nodes := []*onnx.Node{node("Conv", "a", "x", "w"), node("Relu", "b", "a"), node("Shape", "s", "x"), node("Add", "c", "b", "k"), node("Neg", "d", "a", "")}
+	for _, c := range []struct{ values, nodes, needed string }{
+		{"c", "Conv Relu Add", "a b c k w x"},
+		{"d s", "Conv Shape Neg", "a d s w x"},
+		{"x", "", "x"},
+		{"unknown", "", "unknown"},
+	} {
+		kept, needed := Ancestors(nodes, strings.Fields(c.values)...)
+		var ops []string
+		for _, n := range kept {
+			ops = append(ops, n.OpType)
+		}
+		delete(needed, "") // of an input that is left out
+		if got := strings.Join(ops, " "); got != c.nodes {
+			t.Errorf("%s: nodes %s, want %s", c.values, got, c.nodes)
+		}
+		if got := strings.Join(slices.Sorted(maps.Keys(needed)), " "); got != c.needed {
+			t.Errorf("%s: values %s, want %s", c.values, got, c.needed)
+		}
 	}
 }
