@@ -42,7 +42,7 @@ func (p producers) classified(m *onnx.Model, out string, pair bool) string {
 		return ""
 	}
 	if n.OpType != "Add" {
-		return p.unscaled(dataInput(p, n))
+		return p.unscaled(p.unquantised(dataInput(p, n)))
 	}
 	if !pair || len(n.Inputs) != 2 {
 		return ""
@@ -55,6 +55,14 @@ func (p producers) classified(m *onnx.Model, out string, pair bool) string {
 		return ""
 	}
 	return a
+}
+
+// unquantised returns what a value was before the network quantised it as it runs, or else the value.
+func (p producers) unquantised(value string) string {
+	if n := p.node[value]; n != nil && n.OpType == "DynamicQuantizeLinear" && len(n.Inputs) > 0 {
+		return n.Inputs[0]
+	}
+	return value
 }
 
 // unnormalised returns what a batch normalisation makes a value of, or else the value.
@@ -102,13 +110,23 @@ func newProducers(g *onnx.Graph) producers {
 	return p
 }
 
-// constant reports whether a value is one of the weights, perhaps renamed or dequantised.
+// constant reports whether a value is one of the weights, perhaps renamed or dequantised, or says how the network quantises its
+// values as it runs: a scale or zero point of DynamicQuantizeLinear, perhaps times a weight's.
 func (p producers) constant(name string) bool {
 	for range len(p.node) + 1 {
 		if _, ok := p.fixed[name]; ok {
 			return true
 		}
 		n := p.node[name]
+		if n != nil && n.OpType == "DynamicQuantizeLinear" {
+			return n.Outputs[0] != name
+		}
+		if n != nil && n.OpType == "Mul" && len(n.Inputs) == 2 {
+			if _, ok := p.fixed[n.Inputs[1]]; ok {
+				name = n.Inputs[0]
+				continue
+			}
+		}
 		if n == nil || len(n.Inputs) == 0 || !slices.Contains([]string{"Identity", "DequantizeLinear", "Cast", "Transpose", "Reshape"}, n.OpType) {
 			return false
 		}

@@ -49,6 +49,12 @@ func TestDefaultLayer(t *testing.T) {
 		{"two classifiers with normalisations", network("y", any4, node("ReduceMean", "f", "x"), node("BatchNormalization", "n", "f", "w", "w", "w", "w"), node("BatchNormalization", "o", "f", "w", "w", "w", "w"), node("Gemm", "a", "n", "w"), node("Gemm", "b", "o", "w2"), node("Add", "y", "a", "b")), "f"},
 		{"classifiers of two things", network("y", any4, node("Relu", "f", "x"), node("Gemm", "a", "f", "w"), node("Gemm", "b", "x", "w2"), node("Add", "y", "a", "b")), "y"},
 		{"three classifiers", network("y", any4, node("Gemm", "a", "x", "w"), node("Gemm", "b", "x", "w2"), node("Add", "s", "a", "b"), node("Add", "y", "s", "b")), "y"},
+		{"quantised as it runs", func() *onnx.Model {
+			q := node("DynamicQuantizeLinear", "q", "f")
+			q.Outputs = []string{"q", "qs", "qz"}
+			return network("y", any4, node("ReduceMean", "f", "x"), q, node("MatMulInteger", "i", "q", "w", "qz", "w1"), node("Cast", "c", "i"),
+				node("Mul", "s", "qs", "w2"), node("Mul", "m", "c", "s"), node("Add", "y", "m", "w2"))
+		}(), "f"},
 		{"two pools", network("y", any4, node("GlobalAveragePool", "a", "x"), node("GlobalAveragePool", "y", "a")), "y"},
 		{"Reshape without input", network("y", any4, node("Reshape", "y")), "y"},
 		{"Softmax without input", network("y", any4, node("Softmax", "y")), "y"},

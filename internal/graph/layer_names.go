@@ -46,7 +46,8 @@ func originOf(n *onnx.Node) (origin, bool) {
 			o.module = scopes[len(scopes)-2]
 		}
 		if slices.Contains([]string{"Conv", "ConvTranspose", "Gemm"}, n.OpType) && len(n.Inputs) > 1 {
-			if module, ok := strings.CutSuffix(n.Inputs[1], ".weight"); ok {
+			// Quantisation puts more behind it: conv1.weight_DequantizeLinear_Output.
+			if module, rest, ok := strings.Cut(n.Inputs[1], ".weight"); ok && (rest == "" || rest[0] == '_') {
 				o.module = module
 			}
 		}

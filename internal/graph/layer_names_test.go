@@ -15,9 +15,9 @@ import (
 // attention in a function, and nodes of a rewriter.
 func TestLayersOfTorchModules(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 3))
-	m := build(18).in("x", onnx.Float, -1, 2, 4, 4).weight("layer1.0.conv1.weight", random(r, 2, 2, 1, 1)).weight("w", random(r, 2, 2, 1, 1)).
+	m := build(18).in("x", onnx.Float, -1, 2, 4, 4).weight("layer1.0.conv1.weight", random(r, 2, 2, 1, 1)).weight("layer1.0.conv2.weight_quantized", random(r, 2, 2, 1, 1)).
 		weight("fc.weight", random(r, 3, 2)).weight("two", random(r, 2, 1, 1)).weight("shape", onnx.Of([]int{2}, []int64{-1, 2})).
-		node("getitem = Conv(x, layer1.0.conv1.weight)").node("relu = Relu(getitem)").node("conv2d_1 = Conv(relu, w)").
+		node("getitem = Conv(x, layer1.0.conv1.weight)").node("relu = Relu(getitem)").node("conv2d_1 = Conv(relu, layer1.0.conv2.weight_quantized)").
 		node("add_20 = Add(conv2d_1, x)").node("relu_1 = Relu(add_20)").
 		node("val_3 = Sigmoid(relu_1)").node("silu = Mul(relu_1, val_3)").
 		node("val_4 = Softmax(silu)").node("sdpa = Mul(val_4, two)").node("add_30 = Add(sdpa, two)").node("add_31 = Add(add_30, two)").
@@ -25,7 +25,7 @@ func TestLayersOfTorchModules(t *testing.T) {
 		node("linear = Gemm(view, fc.weight)", intAttr("transB", 1)).out("linear")
 	scopes := []string{
 		"['', 'layer1', 'layer1.0', 'layer1.0.bn1', '_native_batch_norm_legit_no_training']", "['', 'layer1', 'layer1.0', 'layer1.0.relu', 'relu']",
-		"['', 'layer1', 'layer1.0', 'layer1.0.conv2', 'conv2d_1']", "['', 'layer1', 'layer1.0', 'add_20']", "['', 'layer1', 'layer1.0', 'layer1.0.relu', 'relu_1']",
+		"['', 'layer1', 'layer1.0', 'layer1.0.bn2', 'conv2d_1']", "['', 'layer1', 'layer1.0', 'add_20']", "['', 'layer1', 'layer1.0', 'layer1.0.relu', 'relu_1']",
 		`["", "act", "silu"]`, `["", "act", "silu"]`,
 		"['', 'attn', 'scaled_dot_product_attention']", "['', 'attn', 'scaled_dot_product_attention']", "['', 'attn', 'add_30']", "['', 'attn', 'add_31']",
 		"no list", "['', 'pool', 'mean']", "['', 'view']", "['', 'fc', 'linear']",
