@@ -46,10 +46,14 @@ type Param struct {
 type EmptySelectionError struct {
 	Selection string
 	Last      backend.Layer // the last layer of the base that has weights
+	Quantised bool          // the selection has weights that are quantised, which cannot be trained
 }
 
 func (e *EmptySelectionError) Error() string {
 	s := fmt.Sprintf("unfreezing from %q trains nothing of the base", e.Selection)
+	if e.Quantised {
+		return s + ": its weights are quantised; train the network that was quantised, and quantise the result"
+	}
 	if e.Last.Node != nil {
 		s += fmt.Sprintf(": the last layer with weights is %d %q", e.Last.Index, e.Last.Name)
 	}
@@ -463,6 +467,9 @@ func (n *Network) selectParams(o NetOptions, layers []backend.Layer, baseNodes i
 		}
 	}
 	if len(n.Params) == 0 || base == 0 && from < len(layers) {
+		for _, l := range layers[min(from, len(layers)):] {
+			empty.Quantised = empty.Quantised || w.quantised(l.Node)
+		}
 		return empty
 	}
 	return nil

@@ -251,3 +251,28 @@ func TestSplitSharedWeights(t *testing.T) {
 		}
 	}
 }
+
+// Quantised weights are not trained, and the error says so.
+func TestSplitQuantised(t *testing.T) {
+	w := onnx.Of([]int{2, 2, 1, 1}, []int8{1, 2, 3, 4})
+	w.Name = "w"
+	scale := onnx.Of(nil, []float32{0.5})
+	scale.Name = "scale"
+	sizes := []onnx.Dim{{Size: -1}, {Size: 2}, {Size: 4}, {Size: 4}}
+	m := &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: &onnx.Graph{
+		Inputs:       []*onnx.Value{{Name: "x", Type: &onnx.Type{Elem: onnx.Float, HasShape: true, Shape: sizes}}},
+		Outputs:      []*onnx.Value{{Name: "y"}},
+		Initializers: []*onnx.Tensor{w, scale},
+		Nodes: []*onnx.Node{{Name: "d", OpType: "DequantizeLinear", Inputs: []string{"w", "scale"}, Outputs: []string{"dw"}},
+			{Name: "conv", OpType: "Conv", Inputs: []string{"x", "dw"}, Outputs: []string{"c"}},
+			{Name: "last", OpType: "Relu", Inputs: []string{"c"}, Outputs: []string{"y"}}},
+	}}
+	for selection, want := range map[string]string{
+		"conv": `unfreezing from "conv" trains nothing of the base: its weights are quantised; train the network that was quantised, and quantise the result`,
+		"last": `unfreezing from "last" trains nothing of the base`,
+	} {
+		if _, err := finetune.Split(m, 2, finetune.NetOptions{UnfreezeFrom: selection}); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", selection, err, want)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package finetune
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/onnxcnn/onnxcnn/features"
 	"github.com/onnxcnn/onnxcnn/internal/walk"
@@ -64,6 +65,20 @@ func (w *walker) params(n *onnx.Node) []string {
 		names = append(names, p)
 	}
 	return names
+}
+
+// quantised reports whether a node reads weights of 8 bits or fewer, as they are or dequantised.
+func (w *walker) quantised(n *onnx.Node) bool {
+	if !strings.Contains(n.OpType, "Conv") && !strings.Contains(n.OpType, "MatMul") && !strings.HasSuffix(n.OpType, "Gemm") {
+		return false
+	}
+	return slices.ContainsFunc(n.Inputs, func(in string) bool {
+		if d := w.Node[in]; d != nil && d.OpType == "DequantizeLinear" && len(d.Inputs) > 0 {
+			in = d.Inputs[0]
+		}
+		t := w.Weights[in]
+		return t != nil && t.Len() > 1 && t.Type.Bits() <= 8
+	})
 }
 
 // lastWithParams returns the index of the last node that has weights and reads data.

@@ -512,3 +512,48 @@ func TestChannels(t *testing.T) {
 		}
 	}
 }
+
+// The matrices of an attention have four dimensions, and are no maps: the default layer is the last one before the tokens.
+func TestDefaultLayerBeforeAttention(t *testing.T) {
+	var weights []*onnx.Tensor
+	weight := func(name string, w *onnx.Tensor) {
+		w.Name = name
+		weights = append(weights, w)
+	}
+	values := func(n int) []float32 {
+		v := make([]float32, n)
+		for i := range v {
+			v[i] = float32(i%7-3) / 7
+		}
+		return v
+	}
+	weight("w", onnx.Of([]int{4, 3, 4, 4}, values(4*3*16)))
+	weight("fc", onnx.Of([]int{4, 3}, values(12)))
+	weight("rows", onnx.Of([]int{3}, []int64{0, 4, 16}))
+	weight("heads", onnx.Of([]int{4}, []int64{0, 16, 2, 2}))
+	weight("joined", onnx.Of([]int{3}, []int64{0, 16, 4}))
+	node := func(op, out, in string, attrs ...*onnx.Attribute) *onnx.Node {
+		return &onnx.Node{Name: "n_" + out, OpType: op, Inputs: strings.Fields(in), Outputs: []string{out}, Attrs: attrs}
+	}
+	perm := func(p ...int64) *onnx.Attribute {
+		return &onnx.Attribute{Name: "perm", Type: onnx.AttrInts, Ints: p}
+	}
+	sizes := []onnx.Dim{{Size: -1, Param: "batch"}, {Size: 3}, {Size: 16}, {Size: 16}}
+	m := &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Metadata: tiny(t).Metadata, Graph: &onnx.Graph{
+		Inputs:       []*onnx.Value{{Name: "x", Type: &onnx.Type{Elem: onnx.Float, HasShape: true, Shape: sizes}}},
+		Outputs:      []*onnx.Value{{Name: "y"}},
+		Initializers: weights,
+		Nodes: []*onnx.Node{
+			node("Conv", "c", "x w", &onnx.Attribute{Name: "strides", Type: onnx.AttrInts, Ints: []int64{4, 4}}), node("Relu", "r", "c"),
+			node("Reshape", "flat", "r rows"), node("Transpose", "tokens", "flat", perm(0, 2, 1)),
+			node("Reshape", "apart", "tokens heads"), node("Transpose", "q", "apart", perm(0, 2, 1, 3)), node("Transpose", "k", "q", perm(0, 1, 3, 2)),
+			node("MatMul", "scores", "q k"), node("Softmax", "p", "scores"), node("MatMul", "o", "p q"),
+			node("Transpose", "back", "o", perm(0, 2, 1, 3)), node("Reshape", "sum", "back joined"),
+			node("ReduceMean", "mean", "sum", &onnx.Attribute{Name: "axes", Type: onnx.AttrInts, Ints: []int64{1}}, &onnx.Attribute{Name: "keepdims", Type: onnx.AttrInt}),
+			node("MatMul", "y", "mean fc"),
+		}}}
+	x, _ := opened(t, m, gradcam.Options{})
+	if x.Layer().Output != "r" {
+		t.Errorf("default layer %q, want that of the Relu", x.Layer().Name)
+	}
+}

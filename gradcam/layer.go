@@ -52,7 +52,8 @@ func (x *Explainer) extent(shape []int) (h, w int) {
 // resting are operators that the default layer is looked for before: they pool, move or rename.
 var resting = []string{"MaxPool", "AveragePool", "LpPool", "Transpose", "Identity", "Cast", "Dropout", "Pad"}
 
-// defaultLayer walks from the logits towards the input to the first value with spatial extent, and on over pooling.
+// defaultLayer walks from the logits towards the input to the first value with spatial extent, and on over pooling. The
+// matrices of an attention are no maps, although they have four dimensions, too: they end where tokens of rank 3 come in.
 func (x *Explainer) defaultLayer(layers []backend.Layer) (backend.Layer, error) {
 	g := walk.New(x.m.Graph)
 	shapes := map[string][]int{}
@@ -66,12 +67,21 @@ func (x *Explainer) defaultLayer(layers []backend.Layer) (backend.Layer, error) 
 		s := shapes[value]
 		return len(s) == 4 && (min(s[1], s[2]) > 1 && features.ChannelsLast(x.m, value, x.recipe.Layout == "NHWC") || min(s[2], s[3]) > 1)
 	}
-	found := ""
+	found, attention := "", false
 	value := x.logits
 	for range len(g.Node) + 1 {
 		n := g.Node[value]
 		if n == nil || value == x.input {
 			break
+		}
+		if len(shapes[value]) == 4 && (n.OpType == "MatMul" && !constant(g, n) || n.OpType == "Einsum" || n.OpType == "Attention") {
+			attention, found = true, ""
+		} else if attention {
+			attention = len(shapes[value]) == 4 || shapes[value] == nil
+		}
+		if attention {
+			value = dataInput(g, n)
+			continue
 		}
 		if spatial(value) {
 			found = value
@@ -90,6 +100,9 @@ func (x *Explainer) defaultLayer(layers []backend.Layer) (backend.Layer, error) 
 	}
 	return backend.Layer{}, errors.New("the network has no layer with spatial extent before its classifier: name one")
 }
+
+// constant reports whether one of a product's factors is.
+func constant(g *walk.Graph, n *onnx.Node) bool { return slices.ContainsFunc(n.Inputs, g.Constant) }
 
 // dataInput returns the first input of a node that is neither constant nor a shape, "" if there is none.
 func dataInput(g *walk.Graph, n *onnx.Node) string {
