@@ -5662,6 +5662,171 @@ elementend:
 	VZEROUPPER
 	RET
 
+// func avx2Floor(dst []float32, x []float32)
+// Requires: AVX
+TEXT ·avx2Floor(SB), NOSPLIT, $0-48
+	MOVQ dst_base+0(FP), AX
+	MOVQ dst_len+8(FP), CX
+	MOVQ x_base+24(FP), DX
+
+wide:
+	CMPQ     CX, $0x20
+	JL       wideend
+	VMOVUPS  (DX), Y0
+	VMOVUPS  32(DX), Y1
+	VMOVUPS  64(DX), Y2
+	VMOVUPS  96(DX), Y3
+	VROUNDPS $0x09, Y0, Y0
+	VROUNDPS $0x09, Y1, Y1
+	VROUNDPS $0x09, Y2, Y2
+	VROUNDPS $0x09, Y3, Y3
+	VMOVUPS  Y0, (AX)
+	VMOVUPS  Y1, 32(AX)
+	VMOVUPS  Y2, 64(AX)
+	VMOVUPS  Y3, 96(AX)
+	ADDQ     $0x00000080, AX
+	ADDQ     $0x00000080, DX
+	SUBQ     $0x20, CX
+	JMP      wide
+
+wideend:
+vector:
+	CMPQ     CX, $0x08
+	JL       vectorend
+	VMOVUPS  (DX), Y0
+	VROUNDPS $0x09, Y0, Y0
+	VMOVUPS  Y0, (AX)
+	ADDQ     $0x00000020, AX
+	ADDQ     $0x00000020, DX
+	SUBQ     $0x08, CX
+	JMP      vector
+
+vectorend:
+element:
+	CMPQ     CX, $0x01
+	JL       elementend
+	VMOVSS   (DX), X4
+	VROUNDPS $0x09, Y4, Y4
+	VMOVSS   X4, (AX)
+	ADDQ     $0x00000004, AX
+	ADDQ     $0x00000004, DX
+	SUBQ     $0x01, CX
+	JMP      element
+
+elementend:
+	VZEROUPPER
+	RET
+
+// func avx2Ceil(dst []float32, x []float32)
+// Requires: AVX
+TEXT ·avx2Ceil(SB), NOSPLIT, $0-48
+	MOVQ dst_base+0(FP), AX
+	MOVQ dst_len+8(FP), CX
+	MOVQ x_base+24(FP), DX
+
+wide:
+	CMPQ     CX, $0x20
+	JL       wideend
+	VMOVUPS  (DX), Y0
+	VMOVUPS  32(DX), Y1
+	VMOVUPS  64(DX), Y2
+	VMOVUPS  96(DX), Y3
+	VROUNDPS $0x0a, Y0, Y0
+	VROUNDPS $0x0a, Y1, Y1
+	VROUNDPS $0x0a, Y2, Y2
+	VROUNDPS $0x0a, Y3, Y3
+	VMOVUPS  Y0, (AX)
+	VMOVUPS  Y1, 32(AX)
+	VMOVUPS  Y2, 64(AX)
+	VMOVUPS  Y3, 96(AX)
+	ADDQ     $0x00000080, AX
+	ADDQ     $0x00000080, DX
+	SUBQ     $0x20, CX
+	JMP      wide
+
+wideend:
+vector:
+	CMPQ     CX, $0x08
+	JL       vectorend
+	VMOVUPS  (DX), Y0
+	VROUNDPS $0x0a, Y0, Y0
+	VMOVUPS  Y0, (AX)
+	ADDQ     $0x00000020, AX
+	ADDQ     $0x00000020, DX
+	SUBQ     $0x08, CX
+	JMP      vector
+
+vectorend:
+element:
+	CMPQ     CX, $0x01
+	JL       elementend
+	VMOVSS   (DX), X4
+	VROUNDPS $0x0a, Y4, Y4
+	VMOVSS   X4, (AX)
+	ADDQ     $0x00000004, AX
+	ADDQ     $0x00000004, DX
+	SUBQ     $0x01, CX
+	JMP      element
+
+elementend:
+	VZEROUPPER
+	RET
+
+// func avx2Round(dst []float32, x []float32)
+// Requires: AVX
+TEXT ·avx2Round(SB), NOSPLIT, $0-48
+	MOVQ dst_base+0(FP), AX
+	MOVQ dst_len+8(FP), CX
+	MOVQ x_base+24(FP), DX
+
+wide:
+	CMPQ     CX, $0x20
+	JL       wideend
+	VMOVUPS  (DX), Y0
+	VMOVUPS  32(DX), Y1
+	VMOVUPS  64(DX), Y2
+	VMOVUPS  96(DX), Y3
+	VROUNDPS $0x08, Y0, Y0
+	VROUNDPS $0x08, Y1, Y1
+	VROUNDPS $0x08, Y2, Y2
+	VROUNDPS $0x08, Y3, Y3
+	VMOVUPS  Y0, (AX)
+	VMOVUPS  Y1, 32(AX)
+	VMOVUPS  Y2, 64(AX)
+	VMOVUPS  Y3, 96(AX)
+	ADDQ     $0x00000080, AX
+	ADDQ     $0x00000080, DX
+	SUBQ     $0x20, CX
+	JMP      wide
+
+wideend:
+vector:
+	CMPQ     CX, $0x08
+	JL       vectorend
+	VMOVUPS  (DX), Y0
+	VROUNDPS $0x08, Y0, Y0
+	VMOVUPS  Y0, (AX)
+	ADDQ     $0x00000020, AX
+	ADDQ     $0x00000020, DX
+	SUBQ     $0x08, CX
+	JMP      vector
+
+vectorend:
+element:
+	CMPQ     CX, $0x01
+	JL       elementend
+	VMOVSS   (DX), X4
+	VROUNDPS $0x08, Y4, Y4
+	VMOVSS   X4, (AX)
+	ADDQ     $0x00000004, AX
+	ADDQ     $0x00000004, DX
+	SUBQ     $0x01, CX
+	JMP      element
+
+elementend:
+	VZEROUPPER
+	RET
+
 // func avx2Add(dst []float32, x []float32, y []float32)
 // Requires: AVX
 TEXT ·avx2Add(SB), NOSPLIT, $0-72
@@ -7103,6 +7268,139 @@ elements:
 	JMP   elements
 
 end:
+	VZEROUPPER
+	RET
+
+// func avx2Round8(dst []byte, x []float32, zero float32, lo float32, hi float32)
+// Requires: AVX, AVX2
+TEXT ·avx2Round8(SB), NOSPLIT, $0-60
+	VBROADCASTSS zero+48(FP), Y0
+	VBROADCASTSS lo+52(FP), Y1
+	VBROADCASTSS hi+56(FP), Y2
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         dst_len+8(FP), CX
+	MOVQ         x_base+24(FP), DX
+
+vector:
+	CMPQ         CX, $0x08
+	JL           vectorend
+	VMOVUPS      (DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VROUNDPS     $0x08, Y3, Y3
+	VADDPS       Y0, Y3, Y3
+	VMAXPS       Y1, Y3, Y3
+	VMINPS       Y2, Y3, Y3
+	VANDPS       Y4, Y3, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPSHUFB      avx2LowBytes<>+0(SB), Y3, Y3
+	VMOVD        X3, (AX)
+	VEXTRACTI128 $0x01, Y3, X3
+	VMOVD        X3, 4(AX)
+	ADDQ         $0x20, DX
+	ADDQ         $0x08, AX
+	SUBQ         $0x08, CX
+	JMP          vector
+
+vectorend:
+element:
+	CMPQ      CX, $0x01
+	JL        elementend
+	VMOVSS    (DX), X5
+	VCMPPS    $0x07, Y5, Y5, Y3
+	VROUNDPS  $0x08, Y5, Y5
+	VADDPS    Y0, Y5, Y5
+	VMAXPS    Y1, Y5, Y5
+	VMINPS    Y2, Y5, Y5
+	VANDPS    Y3, Y5, Y5
+	VCVTPS2DQ Y5, Y5
+	VPSHUFB   avx2LowBytes<>+0(SB), Y5, Y5
+	VPEXTRB   $0x00, X5, (AX)
+	ADDQ      $0x04, DX
+	ADDQ      $0x01, AX
+	SUBQ      $0x01, CX
+	JMP       element
+
+elementend:
+	VZEROUPPER
+	RET
+
+DATA avx2LowBytes<>+0(SB)/4, $0x0c080400
+DATA avx2LowBytes<>+4(SB)/4, $0x80808080
+DATA avx2LowBytes<>+8(SB)/4, $0x80808080
+DATA avx2LowBytes<>+12(SB)/4, $0x80808080
+DATA avx2LowBytes<>+16(SB)/4, $0x0c080400
+DATA avx2LowBytes<>+20(SB)/4, $0x80808080
+DATA avx2LowBytes<>+24(SB)/4, $0x80808080
+DATA avx2LowBytes<>+28(SB)/4, $0x80808080
+GLOBL avx2LowBytes<>(SB), RODATA|NOPTR, $32
+
+// func avx2WidenUint8(dst []float32, x []uint8)
+// Requires: AVX, AVX2
+TEXT ·avx2WidenUint8(SB), NOSPLIT, $0-48
+	MOVQ dst_base+0(FP), AX
+	MOVQ dst_len+8(FP), CX
+	MOVQ x_base+24(FP), DX
+
+vector:
+	CMPQ      CX, $0x08
+	JL        vectorend
+	VPMOVZXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $0x20, AX
+	ADDQ      $0x08, DX
+	SUBQ      $0x08, CX
+	JMP       vector
+
+vectorend:
+element:
+	CMPQ       CX, $0x01
+	JL         elementend
+	MOVBLZX    (DX), BX
+	VXORPS     X0, X0, X0
+	VCVTSI2SSL BX, X0, X0
+	VMOVSS     X0, (AX)
+	ADDQ       $0x04, AX
+	ADDQ       $0x01, DX
+	SUBQ       $0x01, CX
+	JMP        element
+
+elementend:
+	VZEROUPPER
+	RET
+
+// func avx2WidenInt8(dst []float32, x []int8)
+// Requires: AVX, AVX2
+TEXT ·avx2WidenInt8(SB), NOSPLIT, $0-48
+	MOVQ dst_base+0(FP), AX
+	MOVQ dst_len+8(FP), CX
+	MOVQ x_base+24(FP), DX
+
+vector:
+	CMPQ      CX, $0x08
+	JL        vectorend
+	VPMOVSXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $0x20, AX
+	ADDQ      $0x08, DX
+	SUBQ      $0x08, CX
+	JMP       vector
+
+vectorend:
+element:
+	CMPQ       CX, $0x01
+	JL         elementend
+	MOVBLSX    (DX), BX
+	VXORPS     X0, X0, X0
+	VCVTSI2SSL BX, X0, X0
+	VMOVSS     X0, (AX)
+	ADDQ       $0x04, AX
+	ADDQ       $0x01, DX
+	SUBQ       $0x01, CX
+	JMP        element
+
+elementend:
 	VZEROUPPER
 	RET
 

@@ -48,6 +48,15 @@ type Table struct {
 	Relu func(dst, x []float32)
 	// Clamp computes dst = min(max(x, lo), hi).
 	Clamp func(dst, x []float32, lo, hi float32)
+	// Floor, Ceil and Round compute the greatest whole number that is not above x, the least that is not below it, and
+	// the nearest, the even one of two.
+	Floor, Ceil, Round func(dst, x []float32)
+	// Round8 computes the low byte of min(max(round(x)+zero, lo), hi), 0 where x is NaN; round is that of Round, and lo
+	// and hi are whole numbers from -128 to 255.
+	Round8 func(dst []byte, x []float32, zero, lo, hi float32)
+	// WidenUint8 and WidenInt8 write numbers as float32.
+	WidenUint8 func(dst []float32, x []uint8)
+	WidenInt8  func(dst []float32, x []int8)
 	// Add computes dst = x + y.
 	Add func(dst, x, y []float32)
 	// AddRelu computes dst = max(x+y, 0).

@@ -144,6 +144,21 @@ func avx2LeakyRelu(dst, x []float32, alpha float32)
 //go:noescape
 func avx2HardSwish(dst, x []float32, scale, shift float32)
 
+// avx2Floor computes the greatest whole number that is not above x.
+//
+//go:noescape
+func avx2Floor(dst, x []float32)
+
+// avx2Ceil computes the least whole number that is not below x.
+//
+//go:noescape
+func avx2Ceil(dst, x []float32)
+
+// avx2Round computes the nearest whole number, the even one of two.
+//
+//go:noescape
+func avx2Round(dst, x []float32)
+
 // avx2Add computes dst = x + y.
 //
 //go:noescape
@@ -238,6 +253,21 @@ func avx2Interleave4(dst *float32, width int, a, b, c, d *float32, n int)
 //
 //go:noescape
 func avx2Interleave2(dst *float32, width int, a, b *float32, n int)
+
+// avx2Round8 computes the low byte of min(max(round(x)+zero, lo), hi), ties to even, 0 where x is NaN.
+//
+//go:noescape
+func avx2Round8(dst []byte, x []float32, zero, lo, hi float32)
+
+// avx2WidenUint8 writes 8-bit numbers as float32.
+//
+//go:noescape
+func avx2WidenUint8(dst []float32, x []uint8)
+
+// avx2WidenInt8 writes 8-bit numbers as float32.
+//
+//go:noescape
+func avx2WidenInt8(dst []float32, x []int8)
 
 // avx2WinogradInput transforms n tiles of a row of tiles, eight at a time.
 //

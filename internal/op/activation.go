@@ -55,8 +55,16 @@ func init() {
 	registerUnary("HardSigmoid", 1, func(s *Spec) (kernels1, error) {
 		alpha, beta := s.Float("alpha", 0.2), s.Float("beta", 0.5)
 		return kernels1{
-			onnx.Float:  loop1(cheapGrain, hardSigmoid(alpha, beta)),
-			onnx.Double: loop1(cheapGrain, hardSigmoid(float64(alpha), float64(beta))),
+			onnx.Float: loop1(cheapGrain, func(y, x []float32) {
+				t := kernel.Default()
+				t.ScaleShift(y, x, alpha, beta)
+				t.Clamp(y, y, 0, 1)
+			}),
+			onnx.Double: loop1(cheapGrain, func(y, x []float64) {
+				for i, v := range x {
+					y[i] = max(0, min(1, float64(alpha)*v+float64(beta)))
+				}
+			}),
 		}, nil
 	})
 	// HardSwish is x*max(0, min(1, x/6+1/2)).
@@ -149,14 +157,6 @@ func thresholdedRelu[T float](alpha T) func(y, x []T) {
 				v = 0
 			}
 			y[i] = v
-		}
-	}
-}
-
-func hardSigmoid[T float](alpha, beta T) func(y, x []T) {
-	return func(y, x []T) {
-		for i, v := range x {
-			y[i] = max(0, min(1, alpha*v+beta))
 		}
 	}
 }

@@ -138,12 +138,27 @@ func imageColumns(rt *Runtime, s *conv.Shape, image, cols []float32, from, count
 					clear(line)
 					continue
 				}
+				at, step := w*s.Stride[last]+tap[last], s.Stride[last]
+				lead := 0 // outputs before the input's first column, and then those inside of it
+				if at < 0 {
+					lead = min(n, (-at+step-1)/step)
+				}
+				in := 0
+				if at += lead * step; at < s.In[last] {
+					in = min(n-lead, (s.In[last]-1-at)/step+1)
+				}
+				clear(line[:lead])
+				clear(line[lead+in:])
+				if in == 0 {
+					continue
+				}
+				from := src[base+at:]
+				if line = line[lead : lead+in]; step == 1 {
+					copy(line, from)
+					continue
+				}
 				for i := range line {
-					v := float32(0)
-					if at := (w+i)*s.Stride[last] + tap[last]; at >= 0 && at < s.In[last] {
-						v = src[base+at]
-					}
-					line[i] = v
+					line[i] = from[i*step]
 				}
 			}
 		}

@@ -75,6 +75,21 @@ func (o dequantizeLinear) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 	plan.run(rt.Pool, costlyGrain, func(at, n int, from *[maxOperands]int) {
 		s := operand(scale, plan.vary[1], from[1], n)
 		z := operand(zero, plan.vary[1], from[1], n)
+		if is8Bit(x.Type) && y.Type == onnx.Float {
+			const piece = 1024 // stays in the first-level cache
+			for lo := 0; lo < n; lo += piece {
+				part := y.Float32s()[at+lo : at+min(lo+piece, n)]
+				widen8(part, x, at+lo)
+				if len(s) == 1 {
+					sub32(part, part, z)
+					mul32(part, part, s)
+				} else {
+					sub32(part, part, z[lo:][:len(part)])
+					mul32(part, part, s[lo:][:len(part)])
+				}
+			}
+			return
+		}
 		step := 0
 		if len(s) == n {
 			step = 1

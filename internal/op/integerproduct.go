@@ -56,6 +56,15 @@ func integerProduct(rt *Runtime, m, n, k int, a, b kernel.Matrix, y []int32, ld 
 // is8Bit reports whether the type is one that quantised products take.
 func is8Bit(t onnx.DataType) bool { return t == onnx.Uint8 || t == onnx.Int8 }
 
+// widen8 writes elements of an 8-bit tensor, from one on, as float32.
+func widen8(dst []float32, x *onnx.Tensor, from int) {
+	if t := kernel.Default(); x.Type == onnx.Int8 {
+		t.WidenInt8(dst, onnx.Data[int8](x)[from:])
+	} else {
+		t.WidenUint8(dst, onnx.Data[uint8](x)[from:])
+	}
+}
+
 // centred writes x, of an 8-bit type, less its zero points to y. The zero points have the shape that broadcasts to x's;
 // nil stands for 0.
 func centred(rt *Runtime, y []float32, x, zero *onnx.Tensor, zeroShape []int) {
@@ -76,8 +85,9 @@ func centredOf[T int8 | uint8](rt *Runtime, y []float32, x, zero *onnx.Tensor, z
 		dst, src := y[at:at+n], xs[at:at+n]
 		z := operand(zs, plan.vary[1], from[1], n)
 		if len(z) < n {
-			for i, v := range src {
-				dst[i] = float32(int32(v) - int32(z[0]))
+			widen8(dst, x, at)
+			if z[0] != 0 {
+				sub32(dst, dst, []float32{float32(z[0])})
 			}
 			return
 		}
@@ -100,18 +110,28 @@ func (q requantise) run(rt *Runtime, sums []int32, cols int, y *onnx.Tensor) {
 		return
 	}
 	lo, hi, _ := quantRange(y.Type)
-	rt.Pool.For(len(sums)/cols, max(1, costlyGrain/cols), func(from, to int) {
+	t := kernel.Default()
+	rt.Pool.For(len(sums)/cols, max(1, cheapGrain/cols), func(from, to int) {
+		var buf [1024]float32
 		for r := from; r < to; r++ {
 			f, bias := q.row[r%len(q.row)], int32(0)
 			if q.bias != nil {
 				bias = q.bias[r%len(q.bias)]
 			}
-			for c, v := range sums[r*cols : (r+1)*cols] {
-				g := f * q.col[0]
+			for c := 0; c < cols; c += len(buf) {
+				part := sums[r*cols+c : r*cols+min(c+len(buf), cols)]
+				b := buf[:len(part)]
 				if len(q.col) > 1 {
-					g = f * q.col[c]
+					for i, v := range part {
+						b[i] = float32(v+bias) * (f * q.col[c+i])
+					}
+				} else {
+					g := f * q.col[0]
+					for i, v := range part {
+						b[i] = float32(v+bias) * g
+					}
 				}
-				y.Raw[r*cols+c] = byte(int32(quantised(float32(v+bias)*g, q.zero, lo, hi)))
+				t.Round8(y.Raw[r*cols+c:][:len(b)], b, q.zero, lo, hi)
 			}
 		}
 	})

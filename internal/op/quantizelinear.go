@@ -3,6 +3,7 @@ package op
 import (
 	"fmt"
 
+	"github.com/onnxcnn/onnxcnn/internal/kernel"
 	"github.com/onnxcnn/onnxcnn/onnx"
 )
 
@@ -95,9 +96,20 @@ func (o quantizeLinear) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 		pool = nil // neighbours share bytes
 	}
 	plan := newBroadcast(x.Shape, x.Shape, shape)
+	bytes := precision == onnx.Float && is8Bit(y.Type)
 	plan.run(pool, costlyGrain, func(at, n int, from *[maxOperands]int) {
 		s := operand(scale, plan.vary[1], from[1], n)
 		z := operand(zero, plan.vary[1], from[1], n)
+		if bytes && len(s) == 1 {
+			t := kernel.Default()
+			var buf [1024]float32
+			for lo0 := at; lo0 < at+n; lo0 += len(buf) {
+				b := buf[:min(len(buf), at+n-lo0)]
+				t.DivBy(b, xs[lo0:], s[0])
+				t.Round8(y.Raw[lo0:][:len(b)], b, z[0], lo, hi)
+			}
+			return
+		}
 		step := 0
 		if len(s) == n {
 			step = 1

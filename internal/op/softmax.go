@@ -116,6 +116,10 @@ func softmaxRun[T float](kind softmaxKind, x, y []T) {
 		return
 	}
 	m := largest(x)
+	if single, ok := any(y).([]float32); ok && kind == softmaxLog {
+		logSoftmax32(single, any(x).([]float32), float32(m))
+		return
+	}
 	if kind == softmaxLog {
 		sum := 0.0
 		for _, v := range x {
@@ -128,6 +132,20 @@ func softmaxRun[T float](kind softmaxKind, x, y []T) {
 		return
 	}
 	scaleAll(y, T(1/expShifted(x, y, m)))
+}
+
+// logSoftmax32 computes y = x - m - log(sum(exp(x-m))).
+func logSoftmax32(y, x []float32, m float32) {
+	t := kernel.Default()
+	sum := 0.0
+	var buf [256]float32
+	for at := 0; at < len(x); at += len(buf) {
+		b := buf[:min(len(buf), len(x)-at)]
+		t.ExpShifted(b, x[at:], m)
+		sum += t.Sum(b)
+	}
+	t.ScaleShift(y, x, 1, -m)
+	t.ScaleShift(y, y, 1, -float32(math.Log(sum)))
 }
 
 // largest returns the largest of one or more numbers, NaN where one is.

@@ -206,8 +206,12 @@ func moveRow[T word](dst []T, dstOff, dstStride int, src []T, srcOff, srcStride,
 }
 
 func fillRow[T word](dst []T, v T) {
-	for i := range dst {
-		dst[i] = v
+	if len(dst) == 0 {
+		return
+	}
+	dst[0] = v
+	for n := 1; n < len(dst); n *= 2 { // what is there already, once more
+		copy(dst[n:], dst[:n])
 	}
 }
 

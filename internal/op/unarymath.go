@@ -31,10 +31,10 @@ func init() {
 	registerUnaryPlain("Sign", 9, merge(kernels1{onnx.Float: loop1(cheapGrain, each1(sign[float32])), onnx.Double: loop1(cheapGrain, each1(sign[float64]))},
 		integers1(each1(sign[int8]), each1(sign[int16]), each1(sign[int32]), each1(sign[int64]),
 			each1(sign[uint8]), each1(sign[uint16]), each1(sign[uint32]), each1(sign[uint64]))))
-	registerUnaryPlain("Floor", 1, viaFloat64(math.Floor))
-	registerUnaryPlain("Ceil", 1, viaFloat64(math.Ceil))
+	registerUnaryPlain("Floor", 1, kernels1{onnx.Float: loop1(cheapGrain, func(y, x []float32) { kernel.Default().Floor(y, x) }), onnx.Double: loop1(cheapGrain, each1(math.Floor))})
+	registerUnaryPlain("Ceil", 1, kernels1{onnx.Float: loop1(cheapGrain, func(y, x []float32) { kernel.Default().Ceil(y, x) }), onnx.Double: loop1(cheapGrain, each1(math.Ceil))})
 	// Round takes halves to the even neighbour.
-	registerUnaryPlain("Round", 11, viaFloat64(math.RoundToEven))
+	registerUnaryPlain("Round", 11, kernels1{onnx.Float: loop1(cheapGrain, func(y, x []float32) { kernel.Default().Round(y, x) }), onnx.Double: loop1(cheapGrain, each1(math.RoundToEven))})
 	registerUnaryPlain("Reciprocal", 1, kernels1{onnx.Float: loop1(cheapGrain, reciprocal[float32]), onnx.Double: loop1(cheapGrain, reciprocal[float64])})
 	registerUnaryPlain("Sin", 7, viaFloat64(math.Sin))
 	registerUnaryPlain("Cos", 7, viaFloat64(math.Cos))

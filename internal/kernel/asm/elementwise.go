@@ -52,6 +52,20 @@ func (g *generator) elementwise() {
 			g.VMULPS(f, v, v)
 		}
 	})
+	for _, f := range []struct {
+		name, doc string
+		mode      operand.U8
+	}{
+		{"Floor", " computes the greatest whole number that is not above x.", 9},
+		{"Ceil", " computes the least whole number that is not below x.", 10},
+		{"Round", " computes the nearest whole number, the even one of two.", 8},
+	} {
+		g.loop(f.name, "(dst, x []float32)", f.doc, nil, func(x, _ []vec) {
+			for _, v := range x {
+				g.VROUNDPS(f.mode, v, v)
+			}
+		})
+	}
 	g.loop2("Add", " computes dst = x + y.", func(x []vec, y []op) {
 		for i, v := range x {
 			g.VADDPS(y[i], v, v)

@@ -52,6 +52,7 @@ func main() {
 			g.evenRows()
 			g.splitRows()
 			g.interleaves()
+			g.quantise()
 			g.winograd()
 		}
 		write(filepath.Join(*dir, v.name+"_amd64.s"), g.assembly("kernel"))
