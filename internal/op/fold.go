@@ -158,6 +158,9 @@ func magnitudeRow[T, A real](acc []A, x []T) {
 }
 
 func squareRun[T real](acc float64, x []T) float64 {
+	if f, ok := any(x).([]float32); ok {
+		return acc + kernel.Default().Distance(f, 0)
+	}
 	var a, b, c, d float64
 	for len(x) >= 4 {
 		v0, v1, v2, v3 := float64(x[0]), float64(x[1]), float64(x[2]), float64(x[3])
@@ -198,6 +201,9 @@ func productRow[T, A real](acc []A, x []T) {
 // maxFold keeps the largest element; a NaN stays.
 func maxFold[T real](lowest T) fold[T, T] {
 	return fold[T, T]{init: lowest, run: func(acc T, x []T) T {
+		if f, ok := any(x).([]float32); ok {
+			x = []T{T(kernel.Default().Largest(f))}
+		}
 		for _, v := range x {
 			if v > acc || v != v {
 				acc = v
@@ -205,6 +211,10 @@ func maxFold[T real](lowest T) fold[T, T] {
 		}
 		return acc
 	}, row: func(acc []T, x []T) {
+		if a, ok := any(acc).([]float32); ok {
+			kernel.Default().Max(a, a, any(x).([]float32))
+			return
+		}
 		x = x[:len(acc)]
 		for i, v := range x {
 			if v > acc[i] || v != v {

@@ -112,7 +112,7 @@ func (q requantise) run(rt *Runtime, sums []int32, cols int, y *onnx.Tensor) {
 	lo, hi, _ := quantRange(y.Type)
 	t := kernel.Default()
 	rt.Pool.For(len(sums)/cols, max(1, cheapGrain/cols), func(from, to int) {
-		var buf [1024]float32
+		buf := make([]float32, min(cols, 1024))
 		for r := from; r < to; r++ {
 			f, bias := q.row[r%len(q.row)], int32(0)
 			if q.bias != nil {

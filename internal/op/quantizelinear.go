@@ -102,7 +102,7 @@ func (o quantizeLinear) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 		z := operand(zero, plan.vary[1], from[1], n)
 		if bytes && len(s) == 1 {
 			t := kernel.Default()
-			var buf [1024]float32
+			buf := make([]float32, min(n, 1024))
 			for lo0 := at; lo0 < at+n; lo0 += len(buf) {
 				b := buf[:min(len(buf), at+n-lo0)]
 				t.DivBy(b, xs[lo0:], s[0])

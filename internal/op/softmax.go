@@ -85,8 +85,12 @@ func softmaxOf[T float](rt *Runtime, kind softmaxKind, outer, n, inner int, in, 
 	x, y := onnx.Data[T](in), onnx.Data[T](out)
 	if inner == 1 {
 		rt.Pool.For(outer, max(1, 1<<12/n), func(lo, hi int) {
+			var tmp []float32
+			if kind == softmaxLog {
+				tmp = make([]float32, min(n, 1024))
+			}
 			for o := lo; o < hi; o++ {
-				softmaxRun(kind, x[o*n:(o+1)*n], y[o*n:(o+1)*n])
+				softmaxRun(kind, x[o*n:(o+1)*n], y[o*n:(o+1)*n], tmp)
 			}
 		})
 		return
@@ -101,8 +105,8 @@ func softmaxOf[T float](rt *Runtime, kind softmaxKind, outer, n, inner int, in, 
 	})
 }
 
-// softmaxRun normalises neighbours.
-func softmaxRun[T float](kind softmaxKind, x, y []T) {
+// softmaxRun normalises neighbours; LogSoftmax of float32 overwrites tmp.
+func softmaxRun[T float](kind softmaxKind, x, y []T, tmp []float32) {
 	y = y[:len(x)]
 	if kind == softmaxHard {
 		m, at := x[0], 0
@@ -117,7 +121,7 @@ func softmaxRun[T float](kind softmaxKind, x, y []T) {
 	}
 	m := largest(x)
 	if single, ok := any(y).([]float32); ok && kind == softmaxLog {
-		logSoftmax32(single, any(x).([]float32), float32(m))
+		logSoftmax32(single, any(x).([]float32), float32(m), tmp)
 		return
 	}
 	if kind == softmaxLog {
@@ -134,13 +138,12 @@ func softmaxRun[T float](kind softmaxKind, x, y []T) {
 	scaleAll(y, T(1/expShifted(x, y, m)))
 }
 
-// logSoftmax32 computes y = x - m - log(sum(exp(x-m))).
-func logSoftmax32(y, x []float32, m float32) {
+// logSoftmax32 computes y = x - m - log(sum(exp(x-m))), and overwrites tmp.
+func logSoftmax32(y, x []float32, m float32, tmp []float32) {
 	t := kernel.Default()
 	sum := 0.0
-	var buf [256]float32
-	for at := 0; at < len(x); at += len(buf) {
-		b := buf[:min(len(buf), len(x)-at)]
+	for at := 0; at < len(x); at += len(tmp) {
+		b := tmp[:min(len(tmp), len(x)-at)]
 		t.ExpShifted(b, x[at:], m)
 		sum += t.Sum(b)
 	}
