@@ -11,6 +11,7 @@ import (
 
 	"github.com/onnxcnn/onnxcnn/convert"
 	"github.com/onnxcnn/onnxcnn/internal/atomicfile"
+	"github.com/onnxcnn/onnxcnn/internal/demodata"
 	"github.com/onnxcnn/onnxcnn/internal/npz"
 	"github.com/onnxcnn/onnxcnn/onnx"
 	"github.com/onnxcnn/onnxcnn/zoo"
@@ -38,11 +39,12 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":   exits,
-			"cut":     cut,
-			"array":   array,
-			"picture": picture,
-			"weights": weights,
+			"exits":    exits,
+			"cut":      cut,
+			"array":    array,
+			"picture":  picture,
+			"weights":  weights,
+			"demodata": demoData,
 		},
 	})
 }
@@ -89,6 +91,15 @@ func array(ts *testscript.TestScript, _ bool, args []string) {
 		t = onnx.Of(shape, wide)
 	}
 	ts.Check(atomicfile.Write(ts.MkAbs(args[0]), func(w io.Writer) error { return npz.WriteNPY(w, t) }))
+}
+
+// demodata DIR writes the network and the pictures of "onnxcnn demo -o DIR", without what it makes of them.
+func demoData(ts *testscript.TestScript, _ bool, args []string) {
+	dir := ts.MkAbs(args[0])
+	pictures, err := demodata.Images()
+	ts.Check(err)
+	ts.Check(os.CopyFS(filepath.Join(dir, "images"), pictures))
+	ts.Check(os.WriteFile(filepath.Join(dir, "backbone.onnx"), demodata.Backbone(), 0o666))
 }
 
 // weights ARCH CLASSES FILE writes an architecture's initial weights.
