@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -186,7 +187,7 @@ func (e *editor) typeOf(value string) onnx.DataType {
 	return onnx.Float
 }
 
-// value returns a constant, nil where the value is none.
+// value returns a constant, also one that is computed whatever sizes the inputs have; nil where the value is none.
 func (e *editor) value(name string) *onnx.Tensor {
 	if name == "" {
 		return nil
@@ -200,6 +201,10 @@ func (e *editor) value(name string) *onnx.Tensor {
 			}
 		}
 		if t := e.g.Initializer(name); t != nil {
+			return t
+		}
+		if t, o := e.infos[name].Value, e.others[name].Value; t != nil && o != nil &&
+			t.Type == o.Type && slices.Equal(t.Shape, o.Shape) && bytes.Equal(t.Raw, o.Raw) && t.Type != onnx.String {
 			return t
 		}
 	}

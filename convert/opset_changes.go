@@ -67,8 +67,8 @@ var changes = map[string][]change{
 	"Constant": {{12, nil, constantValue}},
 	"Shape":    {{15, nil, shapeSlice}},
 
-	"QuantizeLinear":   {{13, nil, perTensor}},
-	"DequantizeLinear": {{13, nil, perTensor}},
+	"QuantizeLinear":   {{13, nil, perTensor}, {19, nil, quantTypes(2, onnx.Uint8, onnx.Int8)}, {21, nil, quantTypes(2, quantised19...)}},
+	"DequantizeLinear": {{13, nil, perTensor}, {19, nil, quantTypes(0, onnx.Uint8, onnx.Int8, onnx.Int32)}, {21, nil, quantTypes(0, quantised19...)}},
 
 	"GroupNormalization": {{18, nil, composeGroupScaled}, {21, groupNormPerChannel, composeGroupNorm}},
 	"LayerNormalization": {{17, nil, composeLayerNorm}},
@@ -362,6 +362,19 @@ func shapeSlice(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
 		Inputs: []string{e.fresh(base + "/whole"), e.ints(base+"/start", []int64{lo}), e.ints(base+"/end", []int64{hi})}}
 	n.Outputs = []string{part.Inputs[0]}
 	return []*onnx.Node{n, part}, nil
+}
+
+// quantised19 are the types of quantised numbers in opsets 19 and 20.
+var quantised19 = []onnx.DataType{onnx.Uint8, onnx.Int8, onnx.Int32, onnx.Float8E4M3FN, onnx.Float8E4M3FNUZ, onnx.Float8E5M2, onnx.Float8E5M2FNUZ}
+
+// quantTypes: older versions quantise to fewer types. The type is that of an input.
+func quantTypes(at int, known ...onnx.DataType) func(*editor, *onnx.Node) ([]*onnx.Node, error) {
+	return func(e *editor, n *onnx.Node) ([]*onnx.Node, error) {
+		if i, ok := e.info(input(n, at)); ok && i.Type != onnx.Undefined && !slices.Contains(known, i.Type) {
+			return nil, fmt.Errorf("quantised numbers of type %v", i.Type)
+		}
+		return one(n)
+	}
 }
 
 // perTensor: before opset 13 a tensor had one scale.
