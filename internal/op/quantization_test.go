@@ -1,6 +1,7 @@
 package op
 
 import (
+	"bytes"
 	"math"
 	"testing"
 
@@ -53,6 +54,35 @@ func TestQuantizeLinear(t *testing.T) {
 		bad("block_size", "block_size", attrs{"block_size": -2}, x, of[float32](1, 2)),
 		bad("precision's type", "precision", attrs{"precision": 6}, x, of[float32](1, 2)),
 	})
+}
+
+// Long tensors, of one scale and of one for each element, give the same numbers (and int8 comes back as it was).
+func TestQuantizeLong(t *testing.T) {
+	const n = 3*cheapGrain + 700
+	x, scales, zeros := onnx.New(onnx.Float, n), onnx.New(onnx.Float, n), onnx.New(onnx.Int8, n)
+	for i := range n {
+		x.Float32s()[i] = float32(i%1009-500) * 0.37
+		scales.Float32s()[i], zeros.Raw[i] = 0.9, 7
+	}
+	x.Float32s()[n-3] = float32(math.NaN())
+	run := func(n *onnx.Node, in ...*onnx.Tensor) *onnx.Tensor {
+		t.Helper()
+		out, err := runNode(n, 13, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out[0]
+	}
+	one := run(node("QuantizeLinear", 3, 1, nil), x, f32(nil, 0.9), i8(nil, 7))
+	each := run(node("QuantizeLinear", 3, 1, attrs{"axis": 0}), x, scales, zeros)
+	if !bytes.Equal(one.Raw, each.Raw) {
+		t.Fatal("one scale for all and one for each element give different numbers")
+	}
+	for i, v := range run(node("DequantizeLinear", 3, 1, nil), one, f32(nil, 0.9), i8(nil, 7)).Float32s() {
+		if want := (float32(int8(one.Raw[i])) - 7) * 0.9; v != want {
+			t.Fatalf("element %d: %g, want %g", i, v, want)
+		}
+	}
 }
 
 func TestDequantizeLinear(t *testing.T) {
