@@ -22,9 +22,14 @@ type KerasOptions struct {
 	NHWC bool
 	// InputShape is the shape of the input without the batch, in Keras' order ([224,224,3]), for models that leave it open.
 	InputShape []int
+	// Size is the height and width of the pictures, where they are to be others than the model says or leaves open.
+	Size [2]int
 	// AllowMissing accepts weights that the file lacks, or has in another shape: they begin with zeros (scales and variances
 	// with ones). The report lists them.
 	AllowMissing bool
+	// Config is the description of the network, as Keras' model.to_json() gives it: for files of weights alone
+	// (.weights.h5), which do not have it.
+	Config []byte
 }
 
 // ReadKeras reads a whole Keras model and builds an ONNX model of it: an .h5 file (Keras 1 to 3), a .keras archive, or the
@@ -66,6 +71,9 @@ func readKeras(path string, data []byte, o KerasOptions) (*onnx.Model, Report, e
 		if err != nil {
 			return nil, Report{}, err
 		}
+		if len(o.Config) > 0 {
+			config = string(o.Config)
+		}
 		if config == "" {
 			return nil, Report{}, errors.New("the file holds weights without the network they belong to: name its architecture")
 		}
@@ -74,6 +82,18 @@ func readKeras(path string, data []byte, o KerasOptions) (*onnx.Model, Report, e
 		return readKerasZip(data, o)
 	}
 	return nil, Report{}, errors.New("not a Keras model: neither HDF5, nor a .keras archive, nor the model.json of TensorFlow.js")
+}
+
+// archiveWeights is the member of a .keras archive that has the weights.
+const archiveWeights = "model.weights.h5"
+
+// isKerasZip reports whether data is a .keras archive.
+func isKerasZip(data []byte) bool {
+	if !ziparchive.Is(data) {
+		return false
+	}
+	a, err := ziparchive.Open(data)
+	return err == nil && a.Find(archiveWeights) != nil
 }
 
 // readKerasZip reads a .keras archive.
@@ -89,11 +109,13 @@ func readKerasZip(data []byte, o KerasOptions) (*onnx.Model, Report, error) {
 		}
 		return f.Bytes()
 	}
-	config, err := read("config.json")
-	if err != nil {
-		return nil, Report{}, err
+	config := o.Config
+	if len(config) == 0 {
+		if config, err = read("config.json"); err != nil {
+			return nil, Report{}, err
+		}
 	}
-	weights, err := read("model.weights.h5")
+	weights, err := read(archiveWeights)
 	if err != nil {
 		return nil, Report{}, err
 	}
@@ -173,6 +195,9 @@ func convertKeras(s kerasSource, o KerasOptions) (*onnx.Model, Report, error) {
 	m, err := parseKeras(s.config)
 	if err != nil {
 		return nil, report, err
+	}
+	if s.version == "" {
+		s.version = m.version
 	}
 	if s.store == nil {
 		if s.store, err = openStore(s.weights); err != nil {
@@ -310,6 +335,18 @@ func (b *kbuilder) input(l *klayer, o KerasOptions, only bool) (kvalue, error) {
 		}
 		shape = slices.Clone(o.InputShape)
 	}
+	if only && o.Size != [2]int{} {
+		switch {
+		case len(shape) == 0:
+			shape = []int{o.Size[0], o.Size[1], 3}
+		case len(shape) != 3:
+			return kvalue{}, fmt.Errorf("it has %d dimensions besides the batch, and is no picture of %dx%d", len(shape), o.Size[0], o.Size[1])
+		case b.first:
+			shape = []int{shape[0], o.Size[0], o.Size[1]}
+		default:
+			shape = []int{o.Size[0], o.Size[1], shape[2]}
+		}
+	}
 	if len(shape) == 0 {
 		return kvalue{}, errors.New("the model does not say its shape: give it")
 	}
@@ -328,7 +365,7 @@ func (b *kbuilder) input(l *klayer, o KerasOptions, only bool) (kvalue, error) {
 	return v, nil
 }
 
-// ReadKerasWeights reads the weights in a Keras file (.h5, .weights.h5) whatever network they belong to, for [Fill]. Names
+// ReadKerasWeights reads the weights in a Keras file (.h5, .weights.h5, .keras) whatever network they belong to, for [Fill]. Names
 // are those of layer and role ("conv1/kernel"); kernels are in ONNX' order: (out,in,h,w), of depthwise convolutions
 // (channel*multiplier,1,h,w). Those of dense layers stay (in,out), in the order that Flatten gives them in Keras.
 func ReadKerasWeights(path string) (*Weights, error) {
@@ -336,6 +373,15 @@ func ReadKerasWeights(path string) (*Weights, error) {
 }
 
 func parseKerasWeights(path string, data []byte) (*Weights, error) {
+	if isKerasZip(data) {
+		a, err := ziparchive.Open(data)
+		if err != nil {
+			return nil, err
+		}
+		if data, err = a.Find(archiveWeights).Bytes(); err != nil {
+			return nil, err
+		}
+	}
 	root, err := openHDF5(data)
 	if err != nil {
 		return nil, err

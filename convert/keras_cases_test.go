@@ -397,6 +397,30 @@ func TestKerasInputShape(t *testing.T) {
 	if _, _, err := ReadTFJS(js(t, chain("4", "ReLU")), KerasOptions{InputShape: []int{3, 4, 2}}); err == nil || !strings.Contains(err.Error(), "it has 1 dimensions") {
 		t.Errorf("another rank: %v", err)
 	}
+	// A size for pictures leaves the channels as they are, in either order.
+	for _, c := range []struct {
+		topology string
+		want     []int
+	}{
+		{chain("28, 28, 1", "MaxPooling2D"), []int{1, 5, 6}}, {chain("null, null, 2", "MaxPooling2D"), []int{2, 5, 6}},
+		{chain("4, 28, 28", `MaxPooling2D "data_format": "channels_first"`), []int{4, 5, 6}},
+		{`{"class_name": "Sequential", "config": [{"class_name": "ReLU", "config": {}}]}`, []int{3, 5, 6}},
+	} {
+		m, _, err := ReadTFJS(js(t, c.topology), KerasOptions{Size: [2]int{5, 6}})
+		if err != nil {
+			t.Errorf("%s: %v", c.topology, err)
+			continue
+		}
+		for i, d := range m.Graph.Inputs[0].Type.Shape[1:] {
+			if d.Size != c.want[i] {
+				t.Errorf("%s: input %v, want %v", c.topology, m.Graph.Inputs[0].Type.Shape, c.want)
+				break
+			}
+		}
+	}
+	if _, _, err := ReadTFJS(js(t, chain("4", "ReLU")), KerasOptions{Size: [2]int{5, 6}}); err == nil || !strings.Contains(err.Error(), "is no picture of 5x6") {
+		t.Errorf("a size for rows: %v", err)
+	}
 	// Sizes that stay open have names of their own.
 	m, _, err = ReadTFJS(js(t, chain("null, null, 2", "MaxPooling2D")), KerasOptions{})
 	if err != nil {

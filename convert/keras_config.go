@@ -25,6 +25,7 @@ type kmodel struct {
 	layers          []*klayer
 	byName          map[string]*klayer
 	inputs, outputs []kref
+	version         string // of Keras, where the description says it
 }
 
 // klayer is a layer of a model.
@@ -309,6 +310,9 @@ func parseKeras(data []byte) (*kmodel, error) {
 	m, err := kerasModel(class, top["config"], "", "", 0, &count)
 	if err != nil {
 		return nil, fmt.Errorf("the model's description: %w", err)
+	}
+	if m.version, _ = top["keras_version"].(string); m.version == "" && top["module"] != nil {
+		m.version = "3" // which names modules, and no version
 	}
 	return m, nil
 }

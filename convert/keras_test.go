@@ -123,9 +123,26 @@ func kerasWeights(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// With the network's description beside them they are the whole model.
+	config, err := os.ReadFile(filepath.Join(dir, "whole.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{"two.weights.h5", "layers.weights.h5", "archive.keras"} {
+		again, _, err := ReadKeras(filepath.Join(dir, file), KerasOptions{Config: config})
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		for i, w := range again.Graph.Initializers {
+			if want := m.Graph.Initializers[i]; w.Name != want.Name || !slices.Equal(w.Float32s(), want.Float32s()) {
+				t.Errorf("%s: %v, want %v", file, w, want)
+			}
+		}
+	}
 	// Without names the arrays are called after the layers' classes.
 	byClass := map[string]string{"c": "conv2d", "n": "batch_normalization", "d": "depthwise_conv2d", "s": "separable_conv2d", "f": "dense"}
-	for file, classes := range map[string]bool{"whole.h5": false, "two.weights.h5": false, "layers.weights.h5": false, "_layer_checkpoint_dependencies.weights.h5": true} {
+	for file, classes := range map[string]bool{"whole.h5": false, "two.weights.h5": false, "layers.weights.h5": false, "archive.keras": false, "_layer_checkpoint_dependencies.weights.h5": true} {
 		w, err := ReadWeights(filepath.Join(dir, file))
 		if err != nil {
 			t.Errorf("%s: %v", file, err)

@@ -23,6 +23,7 @@ type reader struct {
 func readers() []reader {
 	return []reader{
 		{"npz", isNpz, ReadNpz},
+		{"Keras archive", isKerasZip, ReadKerasWeights},
 		{"PyTorch", isTorch, ReadTorch},
 		{"safetensors", isSafetensors, ReadSafetensors},
 		{"Keras HDF5", isHDF5, ReadKerasWeights},

@@ -42,7 +42,7 @@ the source.
    onnxcnn convert model.onnx features.onnx --no-head
    onnxcnn convert model.onnx weights.safetensors`,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "arch", Usage: "architecture `NAME` that the weights belong to (\"onnxcnn zoo list\" names them)"},
+			&cli.StringFlag{Name: "arch", Usage: "architecture `NAME` that the weights belong to (\"onnxcnn zoo list\" names them), or a .json file with what Keras' model.to_json() gives"},
 			&cli.StringFlag{Name: "group", Usage: "take the tensors below `NAME` of a checkpoint that has several copies (model_ema)"},
 			&cli.BoolFlag{Name: "allow-missing", Usage: "accept weights that the file lacks, or has in another shape: they stay as they begin"},
 			&cli.StringFlag{Name: "labels", Usage: "put the names of the classes in `FILE` (one a line, or a JSON array) into the model"},
@@ -207,18 +207,23 @@ func stepsOf(c *cli.Context) (convert.Steps, error) {
 
 // openSource reads what is to be converted.
 func openSource(c *cli.Context, in string, steps convert.Steps) (*source, error) {
-	if name := c.String("arch"); name != "" {
+	name := c.String("arch")
+	if name != "" && filepath.Ext(name) != ".json" {
 		return openWeights(c, in, name, steps)
 	}
 	if c.IsSet("group") {
 		return nil, usagef("--group is about files of weights: name their architecture with --arch")
 	}
-	keras, err := convert.IsKeras(in)
-	if err == nil && keras {
-		o := convert.KerasOptions{AllowMissing: c.Bool("allow-missing")}
-		if steps.Height > 0 {
-			o.InputShape = []int{steps.Height, steps.Width, 3}
+	o := convert.KerasOptions{AllowMissing: c.Bool("allow-missing")}
+	if name != "" {
+		var err error
+		if o.Config, err = os.ReadFile(name); err != nil {
+			return nil, missingFile(name, err)
 		}
+	}
+	keras, err := convert.IsKeras(in)
+	if err == nil && keras || name != "" {
+		o.Size = [2]int{steps.Height, steps.Width}
 		m, report, err := convert.ReadKeras(in, o)
 		if err != nil {
 			return nil, err
@@ -233,7 +238,7 @@ func openSource(c *cli.Context, in string, steps convert.Steps) (*source, error)
 	if errors.As(err, &format) {
 		if w, err := convert.ReadWeights(in); err == nil {
 			defer w.Close()
-			return nil, withHint(usagef("%s: %s weights without the network that they belong to", in, w.Format), "name its architecture: --arch resnet50, say; \"onnxcnn zoo list\" shows all")
+			return nil, withHint(usagef("%s: %s weights without the network that they belong to", in, w.Format), "name its architecture: --arch resnet50, say (\"onnxcnn zoo list\" shows all), or a file with what Keras' model.to_json() gives: --arch model.json")
 		} else if !strings.Contains(err.Error(), "not a file of weights that is known here") {
 			return nil, err
 		}

@@ -935,6 +935,9 @@ x = net("Dense", net("GlobalAveragePooling2D", x, name="g"), name="f", units=2)
 case("whole", lambda n: (n.__dict__.update(net.__dict__), x)[1], ["h5"])
 with h5py.File(os.path.join(out, "two.weights.h5"), "w") as f:
     put_h5(f, net)
+archive(os.path.join(out, "archive.keras"), net, [x])
+with open(os.path.join(out, "whole.json"), "w") as f:
+    json.dump(dict(functional(net, [x], 3), module="keras.src.models.functional"), f)
 for form in ("layers", "_layer_checkpoint_dependencies"):
     with h5py.File(os.path.join(out, form + ".weights.h5"), "w") as f:
         put_vars(f, net, "", form)
