@@ -379,6 +379,24 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
+// Inputs besides the picture are named, and so is what is no input but was left out of the file.
+func TestImageInput(t *testing.T) {
+	m := network("y", []int{-1, 4, 4, 3}, node("Relu", "y", "x"))
+	for name, want := range map[string]string{"mask": `one input, this one has 2: "x", "mask"`, "net/norm/Sub/y:0": `the values of ["net/norm/Sub/y:0"] are missing`} {
+		c := *m
+		g := *m.Graph
+		g.Inputs = append([]*onnx.Value{}, g.Inputs[0], &onnx.Value{Name: name, Type: dims(1)})
+		c.Graph = &g
+		if _, err := ImageInput(&c); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", name, err, want)
+		}
+	}
+	m.Graph.Inputs[0].Name = "serving/x:0"
+	if v, err := ImageInput(m); err != nil || v.Name != "serving/x:0" {
+		t.Errorf("an input of TensorFlow: %v, %v", v, err)
+	}
+}
+
 func TestRecipeInside(t *testing.T) {
 	m := network("y", []int{-1, 3, 8, 8}, node("Relu", "y", "x"))
 	if err := zoo.SetRecipe(m, plain()); err != nil {

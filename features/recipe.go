@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/onnxcnn/onnxcnn/internal/graph"
 	"github.com/onnxcnn/onnxcnn/onnx"
 	"github.com/onnxcnn/onnxcnn/zoo"
 )
@@ -31,6 +32,9 @@ func ImageInput(m *onnx.Model) (*onnx.Value, error) {
 		}
 	}
 	if len(in) != 1 {
+		if c := graph.LeftOut(m.Graph); len(in) == len(c)+1 {
+			return nil, fmt.Errorf("the values of %q are missing: the exporter (tf2onnx) made inputs of constants; convert the Keras model itself (onnxcnn convert model.keras model.onnx)", c)
+		}
 		return nil, fmt.Errorf("a network for images has one input, this one has %d: %s", len(in), strings.Join(names, ", "))
 	}
 	if t := in[0].Type; t != nil && (t.Kind != onnx.KindTensor || t.HasShape && len(t.Shape) != 4) {

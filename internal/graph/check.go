@@ -3,6 +3,8 @@ package graph
 import (
 	"fmt"
 	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/onnxcnn/onnxcnn/internal/op"
 	"github.com/onnxcnn/onnxcnn/onnx"
@@ -34,7 +36,14 @@ func Check(m *onnx.Model) []Problem {
 	}
 	before := len(out)
 	out = append(out, checkNodes(inlined.Graph, inlined.OpsetVersion)...)
+	constants := LeftOut(m.Graph)
+	for _, v := range constants {
+		out = append(out, Problem{What: fmt.Sprintf("input %q is a constant of TensorFlow's graph whose value the exporter left out", v), Remedy: "convert the Keras model itself: onnxcnn convert model.keras model.onnx"})
+	}
 	for _, v := range m.Graph.RequiredInputs() {
+		if slices.Contains(constants, v.Name) {
+			continue
+		}
 		if v.Type != nil && v.Type.HasShape && len(v.Type.Shape) > 1 && v.Type.Shape[0].Size >= 0 && v.Type.Shape[0].Param == "" {
 			out = append(out, Problem{What: fmt.Sprintf("input %q has a fixed batch of %d", v.Name, v.Type.Shape[0].Size),
 				Remedy: "export it with a free batch dimension (dynamic_axes in PyTorch) if batches of another size fail"})
@@ -59,6 +68,23 @@ func Check(m *onnx.Model) []Problem {
 		}
 	}
 	return out
+}
+
+// LeftOut names inputs that are constants inside of TensorFlow's graph ("net/normalization/Sub/y:0"): tf2onnx makes inputs of
+// tensors that a traced function holds on to, such as the mean and the variance of Keras' Normalization, and leaves their
+// values out of the file.
+func LeftOut(g *onnx.Graph) []string {
+	var names []string
+	in := g.RequiredInputs()
+	for _, v := range in {
+		if strings.Contains(v.Name, "/") && strings.HasSuffix(v.Name, ":0") {
+			names = append(names, v.Name)
+		}
+	}
+	if len(names) == len(in) {
+		return nil // that is how the inputs are called
+	}
+	return names
 }
 
 // checkNodes makes every operator, sub-graphs included, and reports what it hears.

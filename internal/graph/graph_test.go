@@ -814,7 +814,9 @@ func TestCheckTellsMore(t *testing.T) {
 	folded := build(13).in("x", onnx.Float, -1, 3, 8, 8).weight("onnx::Conv_12", random(r, 4, 3, 3, 3)).
 		node("y = Conv(x, onnx::Conv_12)").out("y")
 	misfit := build(13).in("x", onnx.Float, -1, 3).weight("w", random(r, 4, 2)).node("y = MatMul(x, w)").out("y")
-	for want, m := range map[string]*onnx.Model{"folded batch normalisation into convolutions (1 of them)": folded, `"y_node" (MatMul)`: misfit} {
+	leftOut := build(13).in("x", onnx.Float, -1, 4, 4, 3).in("net/normalization/Sub/y:0", onnx.Float, 1, 1, 1, 3).
+		node("y = Sub(x, net/normalization/Sub/y:0)").out("y")
+	for want, m := range map[string]*onnx.Model{`input "net/normalization/Sub/y:0" is a constant of TensorFlow's graph`: leftOut, "folded batch normalisation into convolutions (1 of them)": folded, `"y_node" (MatMul)`: misfit} {
 		found := false
 		for _, p := range Check(m) {
 			found = found || strings.Contains(p.What, want) && p.Remedy != "" && p.Fatal == (m == misfit)
