@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/onnxcnn/onnxcnn/internal/op"
 	"github.com/onnxcnn/onnxcnn/onnx"
@@ -50,7 +51,32 @@ func (c *comparer) diagnose(ctx context.Context, first int, got map[string]*onnx
 			return h.what, err
 		}
 	}
-	return c.precision(c.compare(t, got[t.value])), nil
+	if cause := c.precision(c.compare(t, got[t.value])); cause != "" {
+		return cause, nil
+	}
+	return c.saturation(first), nil
+}
+
+// saturation says what ONNX Runtime does to products of 8-bit numbers where the processor lacks instructions for them: it
+// adds two of them up in 16 bits, which is too few for uint8 times large int8.
+func (c *comparer) saturation(first int) string {
+	if !strings.HasPrefix(c.r.Source, "ort") || !c.r.byValue {
+		return ""
+	}
+	products, weights := false, false
+	for _, n := range c.segment(first) {
+		switch n.OpType {
+		case "QLinearConv", "QLinearMatMul", "MatMulInteger", "ConvInteger", "QGemm", "QuantizeLinear": // of QDQ, behind a product
+			products = true
+		}
+	}
+	for _, w := range c.m.Graph.Initializers {
+		weights = weights || w.Type == onnx.Int8 && w.Len() > 1
+	}
+	if !products || !weights {
+		return ""
+	}
+	return "8-bit products: on processors without VNNI ONNX Runtime adds pairs of them up in 16 bits, which overflow (quantising with reduce_range=True avoids it)"
 }
 
 // precision reports whether a difference is as small as that of numbers in half precision, which all the weights are.
