@@ -157,6 +157,11 @@ func New(m *onnx.Model, o Options) (*Extractor, error) {
 		return nil, named(m, err)
 	}
 	x.last = ChannelsLast(m, x.layer, recipe.Layout == "NHWC")
+	if n := Dequantising(m.Graph, x.layer); n != nil && o.Session == nil {
+		c, g := *m, *m.Graph
+		g.Nodes = append(slices.Clone(g.Nodes), n)
+		c.Graph, m, x.layer = &g, &c, n.Outputs[0]
+	}
 	if TrainsStatistics(m) {
 		if o.StoredStatistics {
 			m = StoredStatistics(m)

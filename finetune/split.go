@@ -159,6 +159,11 @@ func split(m *onnx.Model, outputs int, o NetOptions) (*Network, error) {
 		}
 	}
 	b := &builder{g: g, opset: m.OpsetVersion(""), taken: map[string]bool{}, head: map[string]bool{}, norms: map[string]bool{}}
+	if d := features.Dequantising(g, end); d != nil && !keep {
+		g.Nodes = append(g.Nodes, d)
+		n.shapes[d.Outputs[0]] = n.shapes[end]
+		end = d.Outputs[0]
+	}
 	g.Nodes, _ = walk.Ancestors(g.Nodes, end)
 	baseNodes := len(g.Nodes)
 	b.collectNames()

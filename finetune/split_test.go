@@ -276,3 +276,29 @@ func TestSplitQuantised(t *testing.T) {
 		}
 	}
 }
+
+// A base that ends in quantised numbers gets a node that makes real ones of them, for the head.
+func TestSplitBehindQuantised(t *testing.T) {
+	named := func(name string, v *onnx.Tensor) *onnx.Tensor {
+		v.Name = name
+		return v
+	}
+	sizes := []onnx.Dim{{Size: -1}, {Size: 2}, {Size: 4}, {Size: 4}}
+	m := &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: &onnx.Graph{
+		Inputs:       []*onnx.Value{{Name: "x", Type: &onnx.Type{Elem: onnx.Float, HasShape: true, Shape: sizes}}},
+		Outputs:      []*onnx.Value{{Name: "y"}},
+		Initializers: []*onnx.Tensor{named("s", onnx.Of(nil, []float32{0.5})), named("z", onnx.Of(nil, []uint8{128}))},
+		Nodes: []*onnx.Node{{Name: "q", OpType: "QuantizeLinear", Inputs: []string{"x", "s", "z"}, Outputs: []string{"q"}},
+			{Name: "flat", OpType: "Flatten", Inputs: []string{"q"}, Outputs: []string{"y"}}},
+	}}
+	n, err := finetune.Split(m, 2, finetune.NetOptions{At: "flat"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := n.Model.Graph.Nodes[2]; d.OpType != "DequantizeLinear" || !slices.Equal(d.Inputs, []string{"y", "s", "z"}) {
+		t.Errorf("behind the base stands %v of %q", d, d.Inputs)
+	}
+	if w := n.Model.Graph.Initializer("head.0.weight"); w == nil || !slices.Equal(w.Shape, []int{2, 32}) {
+		t.Errorf("the head's weight is %v", w)
+	}
+}
