@@ -161,13 +161,23 @@ func (w *work) rewrite(outputs []*onnx.Value, o Options) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.NoFuse || !w.fuse(p.hints()) {
+	if o.NoFuse {
 		return p, nil
 	}
-	w.prune()
 	warn := w.warn
 	w.warn = nil // what there is to say about these nodes has been said
 	defer func() { w.warn = warn }()
+	hints := p.hints()
+	if w.widenHalves(hints) {
+		if p, err = w.draft(outputs, o); err != nil {
+			return nil, err
+		}
+		hints = p.hints()
+	}
+	if !w.fuse(hints) {
+		return p, nil
+	}
+	w.prune()
 	return w.draft(outputs, o)
 }
 
