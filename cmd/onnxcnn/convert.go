@@ -267,6 +267,9 @@ func openWeights(c *cli.Context, in, name string, steps convert.Steps) (*source,
 	m, report, err := arch.Load(w, zoo.BuildOptions{Size: [2]int{steps.Height, steps.Width}, Seed: steps.Seed}, o)
 	if err != nil {
 		_ = w.Close() // it was only read
+		if report.Format == "Keras HDF5" && arch.Source != "keras" {
+			err = withHint(err, "the weights of Keras' own networks have other names than %s's: put what model.to_json() gives into a file, and name that: --arch model.json", arch.Source)
+		}
 		return nil, err
 	}
 	return &source{model: m, report: conversion{From: report.Format, Arch: arch.Name, Weights: &report}, arch: &arch, close: w.Close}, nil

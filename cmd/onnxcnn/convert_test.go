@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -113,6 +114,15 @@ func TestConvertKeras(t *testing.T) {
 	}
 	if out, err := exec.Command(python, filepath.Join(scripts, "check.py"), models).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
+	}
+
+	// Weights alone need the network's description; an architecture with other names gets the hint.
+	alone, out := filepath.Join(files, "layers.weights.h5"), filepath.Join(models, "alone.onnx")
+	command(t, "convert", alone, out, "--quiet", "--arch", filepath.Join(files, "whole.json"))
+	var errs strings.Builder
+	if status := run(t.Context(), []string{"onnxcnn", "convert", alone, out, "--arch", "mnist_cnn"}, strings.NewReader(""), io.Discard, &errs); status != 1 ||
+		!strings.Contains(errs.String(), "--arch model.json") {
+		t.Errorf("exit status %d: %s", status, errs.String())
 	}
 }
 
