@@ -46,12 +46,12 @@ func Check(m *onnx.Model) []Problem {
 		}
 		if v.Type != nil && v.Type.HasShape && len(v.Type.Shape) > 1 && v.Type.Shape[0].Size >= 0 && v.Type.Shape[0].Param == "" {
 			out = append(out, Problem{What: fmt.Sprintf("input %q has a fixed batch of %d", v.Name, v.Type.Shape[0].Size),
-				Remedy: "export it with a free batch dimension (dynamic_axes in PyTorch) if batches of another size fail"})
+				Remedy: "export it with a free batch dimension (dynamic_shapes in PyTorch, dynamic_axes in its older exporter) if batches of another size fail"})
 		}
 	}
 	if n := foldedNorms(m.Graph); n > 0 {
 		out = append(out, Problem{What: fmt.Sprintf("the exporter has folded batch normalisation into convolutions (%d of them)", n),
-			Remedy: "it runs; to fine-tune it with its normalisation, export it with do_constant_folding=False and training=TrainingMode.PRESERVE"})
+			Remedy: "it runs; to fine-tune it with its normalisation, export it with optimize=False (dynamo=False: do_constant_folding=False and training=TrainingMode.PRESERVE)"})
 	}
 	for _, p := range out[:before] {
 		if p.Fatal {
@@ -116,14 +116,18 @@ func remedyOf(n *onnx.Node) string {
 	return "export the model with standard operators"
 }
 
-// foldedNorm is the name that PyTorch's exporter gives to a weight with batch normalisation folded into it.
+// foldedNorm is the name that PyTorch's older exporter gives to a weight with batch normalisation folded into it.
 var foldedNorm = regexp.MustCompile(`^onnx::Conv_[0-9]+$`)
 
-// foldedNorms counts the convolutions of a graph that have batch normalisation folded into them, as far as names tell.
+// ruleKey is the metadata of a node in which today's exporter lists the rewritings that made it.
+const ruleKey = "pkg.onnxscript.rewriter.rule_name"
+
+// foldedNorms counts the layers of a graph that have batch normalisation folded into them, as far as names and metadata tell.
 func foldedNorms(g *onnx.Graph) int {
 	count := 0
 	for _, n := range g.Nodes {
-		if n.OpType == "Conv" && foldedNorm.MatchString(input(n, 1)) {
+		if n.OpType == "Conv" && foldedNorm.MatchString(input(n, 1)) ||
+			slices.ContainsFunc(n.Metadata, func(e onnx.Entry) bool { return e.Key == ruleKey && strings.Contains(e.Value, "FuseBatchNorm") }) {
 			count++
 		}
 	}

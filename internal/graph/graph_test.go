@@ -813,10 +813,14 @@ func TestCheckTellsMore(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 9))
 	folded := build(13).in("x", onnx.Float, -1, 3, 8, 8).weight("onnx::Conv_12", random(r, 4, 3, 3, 3)).
 		node("y = Conv(x, onnx::Conv_12)").out("y")
+	rewritten := build(18).in("x", onnx.Float, -1, 3, 8, 8).weight("w", random(r, 4, 3, 3, 3)).node("c = Conv(x, w)").node("y = Conv(x, w)").out("y", "c")
+	for i, rules := range []string{"RemoveOptionalBiasFromConv, FuseBatchNormIntoConv", "RemoveOptionalBiasFromConv"} {
+		rewritten.Graph.Nodes[i].Metadata = []onnx.Entry{{Key: "pkg.onnxscript.rewriter.rule_name", Value: rules}}
+	}
 	misfit := build(13).in("x", onnx.Float, -1, 3).weight("w", random(r, 4, 2)).node("y = MatMul(x, w)").out("y")
 	leftOut := build(13).in("x", onnx.Float, -1, 4, 4, 3).in("net/normalization/Sub/y:0", onnx.Float, 1, 1, 1, 3).
 		node("y = Sub(x, net/normalization/Sub/y:0)").out("y")
-	for want, m := range map[string]*onnx.Model{`input "net/normalization/Sub/y:0" is a constant of TensorFlow's graph`: leftOut, "folded batch normalisation into convolutions (1 of them)": folded, `"y_node" (MatMul)`: misfit} {
+	for want, m := range map[string]*onnx.Model{`input "net/normalization/Sub/y:0" is a constant of TensorFlow's graph`: leftOut, "folded batch normalisation into convolutions (1 of them)": folded, "normalisation into convolutions (1 of them)": rewritten, `"y_node" (MatMul)`: misfit} {
 		found := false
 		for _, p := range Check(m) {
 			found = found || strings.Contains(p.What, want) && p.Remedy != "" && p.Fatal == (m == misfit)
