@@ -377,10 +377,12 @@ func kerasLayer(desc map[string]any, path, group string, depth int, count *int, 
 	l.class, _ = desc["class_name"].(string)
 	// A registered class of a package: "keras.layers>Conv2D".
 	l.class = l.class[strings.LastIndex(l.class, ">")+1:]
-	module, _ := desc["module"].(string)
-	l.op = strings.HasPrefix(module, "keras.src.ops.") || strings.HasPrefix(module, "keras.ops") || kerasLayers[l.class].build == nil && kerasOps[l.class].build != nil
 	conf, _ := desc["config"].(map[string]any)
 	l.conf = newConf(conf)
+	// .keras files say the module; of the names that layers and operations share, only Reshape has two meanings.
+	module, _ := desc["module"].(string)
+	l.op = kerasOps[l.class].build != nil && (kerasLayers[l.class].build == nil || l.conf.has("newshape")) ||
+		strings.HasPrefix(module, "keras.src.ops.") || strings.HasPrefix(module, "keras.ops")
 	for _, m := range []map[string]any{desc, conf} {
 		if s, ok := m["name"].(string); ok && l.name == "" {
 			l.name = s

@@ -2,6 +2,7 @@ package convert
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,7 +21,6 @@ type role struct {
 var oldRoles = map[string][]string{
 	"kernel":           {"W"},
 	"bias":             {"b"},
-	"gamma":            {"variable", "Variable"}, // of LayerScale, which gives it no name
 	"moving_mean":      {"running_mean"},
 	"moving_variance":  {"running_std"}, // which is the variance all the same
 	"alpha":            {"alphas"},
@@ -114,6 +114,10 @@ func match(have []*karray, r role, i int, l *klayer) *karray {
 			return a
 		}
 	}
+	// Weights that a layer gave no name, as LayerScale does: Keras counts them through the whole model, in the order of the roles.
+	if i < len(have) && !slices.ContainsFunc(have, func(a *karray) bool { return !unnamed.MatchString(a.last) }) {
+		return have[i]
+	}
 	for _, old := range oldRoles[r.name] {
 		for _, a := range have {
 			if a.last == old || a.last == l.name+"_"+old {
@@ -123,6 +127,9 @@ func match(have []*karray, r role, i int, l *klayer) *karray {
 	}
 	return nil
 }
+
+// unnamed are the names of weights that have none.
+var unnamed = regexp.MustCompile(`^[Vv]ariable(_\d+)?$`)
 
 // param adds a weight of the layer as an initializer; a layer that is used again has it already.
 func (b *kbuilder) param(role string, t *onnx.Tensor, variant string) string {

@@ -222,7 +222,7 @@ def evaluate(cls, c, w, xs, version):
     if cls == "RandomCrop" and version < 3:
         return fit(x, dict(c, crop_to_aspect_ratio=True))
     if cls == "LayerScale":
-        return x * w["variable"]
+        return x * w["variable_3"]
     if cls == "CustomScaleLayer":
         return x + xs[1] * c["scale"]
     if cls == "Normalization":
@@ -287,7 +287,7 @@ def shapes(cls, c, x):
     if cls == "GroupNormalization":
         return [(v, (n,)) for v in (["gamma"] if c.get("scale", True) else []) + (["beta"] if c.get("center", True) else [])]
     if cls in ("RMSNormalization", "LayerScale"):
-        return [("scale" if cls[0] == "R" else "variable", (n,))]
+        return [("scale" if cls[0] == "R" else "variable_3", (n,))]
     if cls == "PReLU":
         return [("alpha", tuple(1 if i + 1 in (c["shared_axes"] or []) else d for i, d in enumerate(x.shape[1:])))]
     if cls == "Normalization" and "mean" not in c:
@@ -1004,7 +1004,7 @@ def put(v, tensor):
     return [put(x, tensor) for x in v] if isinstance(v, list) else v
 
 
-def computing(name, style):
+def computing(name, style, modules=True):
     layers = [{"class_name": "InputLayer", "name": n, "config": {"name": n, "batch_input_shape": [None] + list(v.shape[1:])}, "inbound_nodes": []}
               for n, v in (("m", m), ("n", m2), ("r", r))]
     values = {"m": m, "n": m2, "r": r}
@@ -1015,7 +1015,7 @@ def computing(name, style):
 
     def add(n, cls, config, nodes, value, tensor=0, module="keras.src.ops.numpy"):
         layers.append({"class_name": cls, "name": n, "config": dict(config, name=n), "inbound_nodes": nodes})
-        if style == 3:
+        if style == 3 and modules:
             layers[-1]["module"] = module
         outputs.append([n, 0, tensor])
         arrays["%s.%s" % (name, n)] = np.asarray(value, "f4")
@@ -1054,6 +1054,7 @@ def computing(name, style):
 
 
 computing("operations", 3)
+computing("operations_h5", 3, modules=False)
 computing("functions", 2)
 
 np.savez(os.path.join(out, "cases.npz"), **arrays)
