@@ -304,7 +304,7 @@ func separateWeights(g *onnx.Graph) {
 // uniform reports whether all elements of a tensor are the same bits.
 func uniform(t *onnx.Tensor) bool {
 	size := t.Type.Bytes(1)
-	return len(t.Raw) > size && bytes.Equal(t.Raw[size:], t.Raw[:len(t.Raw)-size])
+	return len(t.Raw) >= size && bytes.Equal(t.Raw[size:], t.Raw[:len(t.Raw)-size])
 }
 
 // collectNames notes the names of all values.

@@ -211,19 +211,21 @@ func TestSplitSharedWeights(t *testing.T) {
 	}{
 		{[]float32{0, 0}, []string{"w2", "b_2"}, ""}, // b_1 is taken
 		{[]float32{0.5, 0.5}, []string{"w2", "b_2"}, ""},
+		{[]float32{1}, []string{"w2", "b_2"}, ""}, // the scale of a normalisation over all channels
 		{[]float32{0, 1}, nil, `weight "b" belongs to a frozen and to a trained layer: unfreeze both or none`},
 	} {
 		conv := func(name, x, w, y string) *onnx.Node {
 			return &onnx.Node{Name: name, OpType: "Conv", Inputs: []string{x, w, "b"}, Outputs: []string{y}}
 		}
 		kernel := func(name string) *onnx.Tensor {
-			w := onnx.Of([]int{2, 2, 1, 1}, []float32{1, 2, 3, 4})
+			k := len(c.bias)
+			w := onnx.Of([]int{k, k, 1, 1}, []float32{1, 2, 3, 4}[:k*k])
 			w.Name = name
 			return w
 		}
-		bias := onnx.Of([]int{2}, c.bias)
+		bias := onnx.Of([]int{len(c.bias)}, c.bias)
 		bias.Name = "b"
-		sizes := []onnx.Dim{{Size: -1}, {Size: 2}, {Size: 4}, {Size: 4}}
+		sizes := []onnx.Dim{{Size: -1}, {Size: len(c.bias)}, {Size: 4}, {Size: 4}}
 		m := &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: &onnx.Graph{
 			Inputs:       []*onnx.Value{{Name: "x", Type: &onnx.Type{Elem: onnx.Float, HasShape: true, Shape: sizes}}},
 			Outputs:      []*onnx.Value{{Name: "y"}},
