@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -190,6 +191,10 @@ func Deviation(ctx context.Context, want, got *onnx.Model, inputs map[string]*on
 	if err := a.run(ctx, outputs, o); err != nil {
 		return 0, err
 	}
+	inputs, err := asDeclared(got, inputs)
+	if err != nil {
+		return 0, err
+	}
 	b, err := runModel(ctx, got, inputs, backend.Options{Provider: o.Provider, Threads: o.Threads, Warn: o.Warn})
 	if err != nil {
 		return 0, err
@@ -214,6 +219,23 @@ func Deviation(ctx context.Context, want, got *onnx.Model, inputs map[string]*on
 		}
 	}
 	return worst, nil
+}
+
+// asDeclared returns inputs in the floating-point types that a model wants.
+func asDeclared(m *onnx.Model, inputs map[string]*onnx.Tensor) (map[string]*onnx.Tensor, error) {
+	inputs = maps.Clone(inputs)
+	for _, v := range m.Graph.RequiredInputs() {
+		t := inputs[v.Name]
+		if t == nil || v.Type == nil || v.Type.Elem != onnx.Float || !t.Type.IsHalf() {
+			continue
+		}
+		single, err := op.CastTensor(t, onnx.Float)
+		if err != nil {
+			return nil, fmt.Errorf("input %q: %w", v.Name, err)
+		}
+		inputs[v.Name] = single
+	}
+	return inputs, nil
 }
 
 // runModel runs a model once.

@@ -10,6 +10,7 @@ import (
 
 // Steps are changes to a model, made in the order in which the fields stand. The zero value changes nothing.
 type Steps struct {
+	Float32       bool        // single precision, of a model in half precision (see [Float32])
 	Height, Width int         // of the input; 0 leaves them
 	At            string      // only the part that computes this layer (see [At])
 	NoHead        bool        // without the last layer (see [NoHead])
@@ -31,6 +32,9 @@ type StepsReport struct {
 // Apply makes the changes. The given model is not changed.
 func (s Steps) Apply(m *onnx.Model) (*onnx.Model, StepsReport, error) {
 	var report StepsReport
+	if s.Float32 && s.Float16 {
+		return nil, report, errors.New("single and half precision exclude each other")
+	}
 	if s.NoHead && s.NewHead > 0 || s.At != "" && (s.NoHead || s.NewHead > 0) {
 		return nil, report, errors.New("a layer to cut at, no head and a new head exclude each other")
 	}
@@ -39,6 +43,7 @@ func (s Steps) Apply(m *onnx.Model) (*onnx.Model, StepsReport, error) {
 		on   bool
 		do   func() error
 	}{
+		{"float32", s.Float32, func() (err error) { m, err = Float32(m); return err }},
 		{"input size", s.Height != 0 || s.Width != 0, func() (err error) { m, err = InputSize(m, s.Height, s.Width); return err }},
 		{"cut", s.At != "", func() (err error) { m, err = At(m, s.At); return err }},
 		{"no head", s.NoHead, func() (err error) { m, err = NoHead(m); return err }},

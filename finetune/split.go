@@ -456,6 +456,9 @@ func (n *Network) selectParams(o NetOptions, layers []backend.Layer, baseNodes i
 				n.Frozen += t.Len()
 				continue
 			}
+			if t.Type.IsHalf() {
+				return fmt.Errorf("weight %q is of type %v: only float32 can be trained, which `onnxcnn convert --fp32` makes of the model", p, t.Type)
+			}
 			if t.Type != onnx.Float {
 				return fmt.Errorf("weight %q is of type %v: only float32 can be trained", p, t.Type)
 			}

@@ -48,6 +48,7 @@ the source.
 			&cli.StringFlag{Name: "labels", Usage: "put the names of the classes in `FILE` (one a line, or a JSON array) into the model"},
 			&cli.StringFlag{Name: "recipe", Usage: "put the recipe `NAME` (torchvision-v1, keras-caffe, ...) or that of a JSON file into the model"},
 			&cli.IntFlag{Name: "opset", Usage: fmt.Sprintf("write operator set `N`, %d to %d", convert.MinOpset, convert.MaxOpset)},
+			&cli.BoolFlag{Name: "fp32", Usage: "weights, inputs, outputs and computation of a model in half precision in float32, so that it can be trained"},
 			&cli.BoolFlag{Name: "fp16", Usage: "weights and computation in half precision, inputs and outputs in float32"},
 			&cli.StringFlag{Name: "batch", Usage: "`dynamic` makes a fixed batch free"},
 			&cli.StringFlag{Name: "input-size", Usage: "`HxW` of the pictures, or one number for both"},
@@ -175,7 +176,7 @@ func isModelName(name string) bool {
 // stepsOf reads the flags that change a model.
 func stepsOf(c *cli.Context) (convert.Steps, error) {
 	s := convert.Steps{At: c.String("at"), NoHead: c.Bool("no-head"), NewHead: c.Int("new-head"), Seed: uint64(c.Int64("seed")),
-		FoldBN: c.Bool("fold-bn"), Opset: c.Int("opset"), Float16: c.Bool("fp16")}
+		FoldBN: c.Bool("fold-bn"), Opset: c.Int("opset"), Float16: c.Bool("fp16"), Float32: c.Bool("fp32")}
 	switch batch := c.String("batch"); {
 	case batch == "dynamic":
 		s.DynamicBatch = true
@@ -189,6 +190,8 @@ func stepsOf(c *cli.Context) (convert.Steps, error) {
 		return s, usagef("--reference %s compares with the source, which --input-size, --bake-preprocess and --new-head change", c.String("reference"))
 	case c.IsSet("tolerance") && !c.IsSet("reference"):
 		return s, usagef("--tolerance is about a reference: name it with --reference")
+	case s.Float16 && s.Float32:
+		return s, usagef("--fp16 and --fp32 exclude each other")
 	case s.NoHead && s.NewHead > 0 || s.At != "" && (s.NoHead || s.NewHead > 0):
 		return s, usagef("--at, --no-head and --new-head exclude each other")
 	}
@@ -350,7 +353,7 @@ func compareWithSource(c *cli.Context, before, after *onnx.Model, steps convert.
 		return nil
 	}
 	tolerance := 1e-3
-	if steps.Float16 {
+	if steps.Float16 || steps.Float32 {
 		tolerance = 5e-2
 	}
 	d, err := convert.Deviation(c.Context, before, after, in, convert.CompareOptions{Threads: c.Int("threads")})
