@@ -110,7 +110,7 @@ func Compare(ctx context.Context, m *onnx.Model, r *Reference, o CompareOptions)
 		return nil, err
 	}
 	c := &comparer{m: m, r: r, o: o, layers: layers}
-	c.half = slices.ContainsFunc(m.Graph.Initializers, func(t *onnx.Tensor) bool { return t.Type.IsHalf() })
+	c.half = IsHalf(m)
 	var others []string
 	if c.targets, others = r.targets(m, layers); len(c.targets) == 0 {
 		return nil, fmt.Errorf("%s: none of its arrays (%q) has the name of an output, value, node or block of the model", r.Source, r.names())

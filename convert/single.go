@@ -2,6 +2,7 @@ package convert
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/onnxcnn/onnxcnn/internal/op"
 	"github.com/onnxcnn/onnxcnn/onnx"
@@ -9,6 +10,16 @@ import (
 
 // typeAttrs are attributes that name the type of a result.
 var typeAttrs = []string{"to", "dtype", "output_dtype", "precision", "softmax_precision"}
+
+// IsHalf reports whether a model has weights, inputs or constants of half precision (float16 or bfloat16).
+func IsHalf(m *onnx.Model) bool {
+	half := func(t *onnx.Tensor) bool { return t != nil && t.Type.IsHalf() }
+	return m.Graph != nil && (slices.ContainsFunc(m.Graph.Initializers, half) ||
+		slices.ContainsFunc(m.Graph.Inputs, func(v *onnx.Value) bool { return v.Type != nil && v.Type.Elem.IsHalf() }) ||
+		slices.ContainsFunc(m.Graph.Nodes, func(n *onnx.Node) bool {
+			return slices.ContainsFunc(n.Attrs, func(a *onnx.Attribute) bool { return half(a.Tensor) })
+		}))
+}
 
 // Float32 returns a model of half precision (float16 or bfloat16) in single precision: its weights, inputs, outputs and all
 // values between them, so that it can be trained. Conversions between the two are gone. It fails where nothing is of half

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/onnxcnn/onnxcnn/backend"
+	"github.com/onnxcnn/onnxcnn/convert"
 	"github.com/onnxcnn/onnxcnn/features"
 	"github.com/onnxcnn/onnxcnn/internal/walk"
 	"github.com/onnxcnn/onnxcnn/onnx"
@@ -72,6 +73,8 @@ const mostFlattened = 1 << 15
 // averages where that had a global pool before it, and flattens where it had not. The maps of a model without a classifier
 // are flattened too, unless that gives more than 32768 numbers an image: these are averaged.
 //
+// A model of half precision becomes one of single precision (see [convert.Float32]), and stays that.
+//
 // Layers have the numbers of [backend.Layers]. A part is trained from the first layer on, in graph order, that
 // UnfreezeFrom selects and that has weights to train. What selects nothing is an [EmptySelectionError].
 func Split(m *onnx.Model, outputs int, o NetOptions) (*Network, error) {
@@ -101,6 +104,11 @@ func split(m *onnx.Model, outputs int, o NetOptions) (*Network, error) {
 	bn, err := choice("bn", o.BN, "frozen", "affine", "train")
 	if err != nil {
 		return nil, err
+	}
+	if convert.IsHalf(m) {
+		if m, err = convert.Float32(m); err != nil {
+			return nil, err
+		}
 	}
 	in, err := features.ImageInput(m)
 	if err != nil {
@@ -455,9 +463,6 @@ func (n *Network) selectParams(o NetOptions, layers []backend.Layer, baseNodes i
 			if !train {
 				n.Frozen += t.Len()
 				continue
-			}
-			if t.Type.IsHalf() {
-				return fmt.Errorf("weight %q is of type %v: only float32 can be trained, which `onnxcnn convert --fp32` makes of the model", p, t.Type)
 			}
 			if t.Type != onnx.Float {
 				return fmt.Errorf("weight %q is of type %v: only float32 can be trained", p, t.Type)

@@ -62,7 +62,7 @@ func VisualizeFilters(ctx context.Context, m *onnx.Model, o FilterOptions) ([]Fi
 	if features.TrainsStatistics(m) {
 		m = features.StoredStatistics(m)
 	}
-	m, err := m.Inlined()
+	m, err := inSingle(m)
 	if err != nil {
 		return nil, err
 	}

@@ -6,14 +6,23 @@ import (
 	"image"
 	"math"
 
+	"github.com/onnxcnn/onnxcnn/convert"
 	"github.com/onnxcnn/onnxcnn/onnx"
 	"github.com/onnxcnn/onnxcnn/zoo"
 )
 
+// inSingle returns a model without functions, and in single precision where it is in half.
+func inSingle(m *onnx.Model) (*onnx.Model, error) {
+	if convert.IsHalf(m) {
+		return convert.Float32(m)
+	}
+	return m.Inlined()
+}
+
 // WeightImages draws the filters of the first convolution as images: with three channels in colour, each filter scaled to
 // its own largest weight around middle grey; with another number of channels their mean in grey.
 func WeightImages(m *onnx.Model, recipe zoo.Recipe, side int) ([]image.Image, error) {
-	m, err := m.Inlined()
+	m, err := inSingle(m)
 	if err != nil {
 		return nil, err
 	}
