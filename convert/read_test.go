@@ -72,7 +72,7 @@ func TestSafetensors(t *testing.T) {
 		"w.safetensors": {"\xff\xff\xff\xff\xff\xff\xff\x7f{}", "cut short"},
 		"w.pth":         {"PK\x03\x04cut", "the file is cut short; get it again"},
 		"model.json":    {`{"modelTopology": {}, "weightsManifest": []}`, "a TensorFlow.js model, which says itself what network it is"},
-		"other.json":    {`{}`, "not a file of weights that is known here (npz, PyTorch, safetensors"},
+		"other.json":    {`{}`, "not a file of weights that is known here (npz, Keras archive, PyTorch, safetensors"},
 	} {
 		path := write(t, name, []byte(c.data))
 		if _, err := ReadWeights(path); err == nil || !strings.Contains(err.Error(), c.err) || !strings.Contains(err.Error(), path) {
