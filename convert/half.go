@@ -22,7 +22,7 @@ const maxHalf = 65504
 // singleOnly are operators that compute in single precision only, at least in older versions.
 var singleOnly = map[string]bool{
 	"NonMaxSuppression": true, "Range": true, "CumSum": true, "Celu": true, "IsInf": true, "QuantizeLinear": true, "DequantizeLinear": true,
-	"DynamicQuantizeLinear": true, "RoiAlign": true, "Mod": true, "Bernoulli": true,
+	"DynamicQuantizeLinear": true, "RoiAlign": true, "QLinearConv": true, "QLinearMatMul": true, "Mod": true, "Bernoulli": true,
 }
 
 // Float16 returns the model in half precision: its weights take half the room and its nodes compute in it, while inputs and

@@ -174,6 +174,11 @@ func (t *Table) Gemm(pool *par.Pool, alloc func(int) []float32, m, n, k int, alp
 	t.Product(pool, alloc, &packed, n, &matrixSource{t, b}, out, ep)
 }
 
+// GemmPacked is Gemm for an A that is packed already.
+func (t *Table) GemmPacked(pool *par.Pool, alloc func(int) []float32, n int, a *PackedA, b Matrix, out *Output, ep *Epilogue) {
+	t.Product(pool, alloc, a, n, &matrixSource{t, b}, out, ep)
+}
+
 // rowsOf copies a times alpha so that its rows are contiguous and, to a multiple of pad, followed by rows of zeros.
 func rowsOf(alloc func(int) []float32, a Matrix, m, k, pad int, alpha float32) []float32 {
 	rows := (m + pad - 1) / pad * pad

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/onnxcnn/onnxcnn/internal/bigmem"
 	"github.com/onnxcnn/onnxcnn/internal/conv"
 	"github.com/onnxcnn/onnxcnn/internal/kernel"
 	"github.com/onnxcnn/onnxcnn/onnx"
@@ -12,17 +13,20 @@ import (
 func init() {
 	register(Def{Type: "ConvInteger", Since: 10, MinIn: 2, MaxIn: 4, MaxOut: 1, New: func(s *Spec) (Op, error) {
 		c, err := newConvolution(s)
-		return convInteger{c}, err
+		return convInteger{conv: c}, err
 	}})
 	register(Def{Type: "QLinearConv", Since: 10, MinIn: 8, MaxIn: 9, MaxOut: 1, New: func(s *Spec) (Op, error) {
 		c, err := newConvolution(s)
-		return qlinearConv{c}, err
+		return qlinearConv{conv: c}, err
 	}})
 }
 
 // convInteger is the int32 convolution of 8-bit numbers, each less its zero point: one for all of the input, and one
 // for all of the weight or for each output channel. The border that padding adds is the zero point. Shapes follow Conv.
-type convInteger struct{ conv *convolution }
+type convInteger struct {
+	conv   *convolution
+	weight *integerWeight // nil: not constant
+}
 
 func (o convInteger) Infer(in []Info) ([]Info, error) {
 	shape, err := o.conv.integerShape(in[0], in[1], in[2], in[3])
@@ -66,27 +70,77 @@ func scalarOrChannels(name string, shape []int, channels int) error {
 }
 
 func (o convInteger) Run(rt *Runtime, in, out []*onnx.Tensor) error {
-	return o.conv.integer(rt, in[0], in[1], in[2], in[3], onnx.Data[int32](out[0]))
+	return o.conv.integer(rt, in[0], in[1], in[2], in[3], o.weight, onnx.Data[int32](out[0]))
 }
 
-// integer computes the convolution's sums.
-func (c *convolution) integer(rt *Runtime, x, w, zeroX, zeroW *onnx.Tensor, y []int32) error {
-	s, err := c.shape(x.Shape, w.Shape)
-	if err != nil {
-		return err
+// Prepare implements [Preparer].
+func (o convInteger) Prepare(consts []*onnx.Tensor) (Op, error) {
+	var zero *onnx.Tensor
+	if len(consts) > 3 {
+		zero = consts[3]
 	}
-	xs, ws := rt.Scratch(x.Len()), rt.Scratch(w.Len())
-	centred(rt, xs, x, zeroX, nil)
+	o.weight = o.conv.integerWeight(consts[1], zero)
+	return o, nil
+}
+
+// integerWeight is a constant weight less its zero points, packed for products: of each group, each stretch of its sums.
+type integerWeight struct {
+	of, zero *onnx.Tensor
+	packed   [][]kernel.PackedA
+}
+
+// integerWeight packs a weight; nil where it is not constant, or the operator would refuse it.
+func (c *convolution) integerWeight(w, zero *onnx.Tensor) *integerWeight {
+	if w == nil || !is8Bit(w.Type) || len(w.Shape) < 3 || w.Len() == 0 || w.Shape[0]%c.group != 0 ||
+		zero != nil && (zero.Type != w.Type || zero.Len() != 1 && !sameShape(zero.Shape, w.Shape[:1])) {
+		return nil
+	}
+	k, rows := prod(w.Shape[1:]), w.Shape[0]/c.group
+	ws := c.centredWeight(&Runtime{}, w, zero)
+	t := kernel.Default()
+	p := &integerWeight{of: w, zero: zero}
+	for g := range c.group {
+		var group []kernel.PackedA
+		for from := 0; from < k; from += exactStretch {
+			size := min(exactStretch, k-from)
+			group = append(group, t.PackA(nil, bigmem.Make[float32](t.PackedSize(rows, size)), ws[g*rows*k+from:], rows, size, k, 1, 1, 1))
+		}
+		p.packed = append(p.packed, group)
+	}
+	return p
+}
+
+// centredWeight returns a weight less its zero points, in scratch memory.
+func (c *convolution) centredWeight(rt *Runtime, w, zero *onnx.Tensor) []float32 {
 	var perChannel []int
-	if zeroW != nil && zeroW.Len() > 1 {
+	if zero != nil && zero.Len() > 1 {
 		perChannel = make([]int, len(w.Shape))
 		for i := range perChannel {
 			perChannel[i] = 1
 		}
-		perChannel[0] = s.M
+		perChannel[0] = w.Shape[0]
 	}
-	centred(rt, ws, w, zeroW, perChannel)
+	ws := rt.Scratch(w.Len())
+	centred(rt, ws, w, zero, perChannel)
+	return ws
+}
 
+// integer computes the convolution's sums; packed is the weight, where it was prepared.
+func (c *convolution) integer(rt *Runtime, x, w, zeroX, zeroW *onnx.Tensor, packed *integerWeight, y []int32) error {
+	s, err := c.shape(x.Shape, w.Shape)
+	if err != nil {
+		return err
+	}
+	xs := rt.Scratch(x.Len())
+	centred(rt, xs, x, zeroX, nil)
+	if packed != nil && (packed.of != w || packed.zero != zeroW) {
+		packed = nil
+	}
+	var ws []float32
+	if packed == nil {
+		ws = c.centredWeight(rt, w, zeroW)
+	}
+	t := kernel.Default()
 	positions, inSize := prod(s.Out), prod(s.In)
 	channels, rows := s.C/s.Groups, s.M/s.Groups
 	k := channels * prod(s.Kernel)
@@ -99,6 +153,13 @@ func (c *convolution) integer(rt *Runtime, x, w, zeroX, zeroW *onnx.Tensor, y []
 			for p := 0; p < positions; p += block {
 				count := min(block, positions-p)
 				imageColumns(rt, s, image, cols, p, count)
+				if packed != nil {
+					sumStretches(rt, rows, count, k, y[(n*s.M+g*rows)*positions+p:], positions, func(from, _ int, out *kernel.Output) {
+						t.GemmPacked(rt.Pool, rt.Scratch, count, &packed.packed[g][from/exactStretch],
+							kernel.Matrix{Data: cols[from*count:], Row: count, Col: 1}, out, &kernel.Epilogue{})
+					})
+					continue
+				}
 				integerProduct(rt, rows, count, k, kernel.Matrix{Data: ws[g*rows*k:], Row: k, Col: 1},
 					kernel.Matrix{Data: cols, Row: count, Col: 1}, y[(n*s.M+g*rows)*positions+p:], positions)
 			}
@@ -167,7 +228,18 @@ func imageColumns(rt *Runtime, s *conv.Shape, image, cols []float32, from, count
 
 // qlinearConv is the convolution of quantised numbers, quantised: y = saturate(round((sum+bias)*sx*sw/sy) + zero point
 // of y), the sum being that of ConvInteger. Scale and zero point of the weight may be one for each output channel.
-type qlinearConv struct{ conv *convolution }
+type qlinearConv struct {
+	conv   *convolution
+	weight *integerWeight // nil: not constant
+}
+
+// Prepare implements [Preparer].
+func (o qlinearConv) Prepare(consts []*onnx.Tensor) (Op, error) {
+	if consts[qcZeroW] != nil {
+		o.weight = o.conv.integerWeight(consts[qcW], consts[qcZeroW])
+	}
+	return o, nil
+}
 
 // Inputs of QLinearConv.
 const (
@@ -224,7 +296,7 @@ func wantFloat32(in []Info, indices ...int) error {
 func (o qlinearConv) Run(rt *Runtime, in, out []*onnx.Tensor) error {
 	y := out[0]
 	sums := make([]int32, y.Len())
-	if err := o.conv.integer(rt, in[qcX], in[qcW], in[qcZeroX], in[qcZeroW], sums); err != nil {
+	if err := o.conv.integer(rt, in[qcX], in[qcW], in[qcZeroX], in[qcZeroW], o.weight, sums); err != nil {
 		return err
 	}
 	scaleX, scaleY := in[qcScaleX].Float32s()[0], in[qcScaleY].Float32s()[0]

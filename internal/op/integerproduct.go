@@ -24,16 +24,22 @@ func integerProduct(rt *Runtime, m, n, k int, a, b kernel.Matrix, y []int32, ld 
 		return
 	}
 	t := kernel.Default()
+	sumStretches(rt, m, n, k, y, ld, func(from, size int, out *kernel.Output) {
+		t.Gemm(rt.Pool, rt.Scratch, m, n, size, 1,
+			kernel.Matrix{Data: a.Data[from*a.Col:], Row: a.Row, Col: a.Col},
+			kernel.Matrix{Data: b.Data[from*b.Row:], Row: b.Row, Col: b.Col}, out, &kernel.Epilogue{})
+	})
+}
+
+// sumStretches adds up what product computes of the stretches of a sum of k: m rows of n sums, ld apart in y.
+func sumStretches(rt *Runtime, m, n, k int, y []int32, ld int, product func(from, size int, out *kernel.Output)) {
 	mark := rt.taken
 	defer func() { rt.taken = mark }() // the next product may use the same scratch memory
 	c := rt.Scratch(m * n)
 	out := &kernel.Output{C: c, LD: n, Cols: n}
 	for from := 0; from < k; from += exactStretch {
-		size := min(exactStretch, k-from)
 		stretch := rt.taken
-		t.Gemm(rt.Pool, rt.Scratch, m, n, size, 1,
-			kernel.Matrix{Data: a.Data[from*a.Col:], Row: a.Row, Col: a.Col},
-			kernel.Matrix{Data: b.Data[from*b.Row:], Row: b.Row, Col: b.Col}, out, &kernel.Epilogue{})
+		product(from, min(exactStretch, k-from), out)
 		rt.taken = stretch
 		rt.Pool.For(m, max(1, cheapGrain/n), func(lo, hi int) {
 			for i := lo; i < hi; i++ {
