@@ -248,7 +248,7 @@ func TestAllocations(t *testing.T) {
 	f := NewFilter(kernel.Default(), func(n int) []float32 { return make([]float32, n) }, true, make([]float32, 32*32*3), 32, 32, 1, s.Kernel)
 	a := &Args{X: make([]float32, 32*28*28), Y: make([]float32, 32*28*28)}
 	scratch := make([]float32, 1<<22)
-	if n := testing.AllocsPerRun(10, func() { f.Run(nil, func(n int) []float32 { return scratch[:n] }, s, a) }); n > 10 {
+	if n := testing.AllocsPerRun(10, func() { f.Run(nil, func(n int) []float32 { return scratch[:n] }, s, a) }); n > 16 { // what pools keep is dropped now and then under the race detector
 		t.Errorf("%v allocations a run", n)
 	}
 }
