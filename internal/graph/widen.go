@@ -135,8 +135,7 @@ func (h *halves) inputs(n *onnx.Node) []int {
 
 // cast returns a node that converts a value.
 func (h *halves) cast(from, to string, t onnx.DataType) *onnx.Node {
-	n := &onnx.Node{Name: to, OpType: "Cast", Inputs: []string{from}, Outputs: []string{to},
-		Attrs: []*onnx.Attribute{{Name: "to", Type: onnx.AttrInt, I: int64(t)}}}
+	n := &onnx.Node{Name: to, OpType: "Cast", Inputs: []string{from}, Outputs: []string{to}, Attrs: []*onnx.Attribute{op.Attr("to", int(t))}}
 	h.asNewest(n)
 	return n
 }
