@@ -9,8 +9,10 @@ import (
 )
 
 // scopesKey is the metadata of a node in which PyTorch's exporter since 2.5 says where the node comes from, as Python
-// prints a list: the modules from the outermost on, each with its whole path, and the operation last, as
-// [”, 'layer1', 'layer1.0', 'layer1.0.conv1', 'conv2d_1']. The nodes' own names are of the kind node_conv2d_1.
+// prints a list: the modules from the outermost on, each with its whole path, and the operation last. The nodes' own names
+// are of the kind node_conv2d_1.
+//
+//	['', 'layer1', 'layer1.0', 'layer1.0.conv1', 'conv2d_1']
 const scopesKey = "pkg.torch.onnx.name_scopes"
 
 // origin is where in a PyTorch model a node comes from.
